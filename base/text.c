@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Text forms of identities.
+#include "base/text.h"
+
+#include <sodium.h>
+#include <string.h>
+
+void hex_format(struct span bytes, char *ret)
+{
+    (void)sodium_bin2hex(ret, bytes.size * 2 + 1, bytes.data, bytes.size);
+}
+
+static struct span without_0x(struct span text)
+{
+    bool prefixed = text.size >= 2 && text.data[0] == '0' && text.data[1] == 'x';
+    return prefixed ? span_of(text.data + 2, text.size - 2) : text;
+}
+
+enum status hex_parse(struct span text, uint8_t *ret, size_t size)
+{
+    struct span digits = without_0x(text);
+    size_t parsed = 0;
+    const char *end = NULL;
+    if (digits.size != size * 2) {
+        return ERR_MALFORMED;
+    }
+    if (size == 0) {
+        return OK;
+    }
+    const char *begin = (const char *)digits.data;
+    if (sodium_hex2bin(ret, size, begin, digits.size, NULL, &parsed, &end) != 0 || parsed != size ||
+        end != begin + digits.size) {
+        memset(ret, 0, size);
+        return ERR_MALFORMED;
+    }
+    return OK;
+}
+
+void token_id_format(const struct token_id *token, char ret[static TOKEN_TEXT_SIZE])
+{
+    struct token_id rest = *token;
+    char digits[TOKEN_TEXT_SIZE];
+    size_t count = 0;
+    bool zero;
+    do {
+        uint32_t remainder = 0;
+        zero = true;
+        for (size_t i = 0; i < sizeof rest.bytes; i++) {
+            uint32_t value = remainder << 8 | rest.bytes[i];
+            rest.bytes[i] = (uint8_t)(value / 10);
+            remainder = value % 10;
+            zero = zero && rest.bytes[i] == 0;
+        }
+        digits[count++] = (char)('0' + remainder);
+    } while (!zero);
+    for (size_t i = 0; i < count; i++) {
+        ret[i] = digits[count - 1 - i];
+    }
+    ret[count] = '\0';
+}
+
+static enum status token_parse_hex(struct span digits, struct token_id *ret)
+{
+    char padded[64];
+    if (digits.size == 0 || digits.size > sizeof padded) {
+        return digits.size == 0 ? ERR_MALFORMED : ERR_RANGE;
+    }
+    memset(padded, '0', sizeof padded);
+    memcpy(padded + sizeof padded - digits.size, digits.data, digits.size);
+    return hex_parse(span_of(padded, sizeof padded), ret->bytes, sizeof ret->bytes);
+}
+
+static enum status token_push_digit(struct token_id *token, uint8_t digit)
+{
+    uint32_t carry = digit;
+    for (size_t i = sizeof token->bytes; i > 0; i--) {
+        uint32_t value = token->bytes[i - 1] * 10U + carry;
+        token->bytes[i - 1] = (uint8_t)value;
+        carry = value >> 8;
+    }
+    return carry == 0 ? OK : ERR_RANGE;
+}
+
+enum status token_id_parse(struct span text, struct token_id *ret)
+{
+    struct token_id token = token_id_zero;
+    struct span hex = without_0x(text);
+    if (hex.size != text.size) {
+        enum status status = token_parse_hex(hex, &token);
+        if (status == OK) {
+            *ret = token;
+        }
+        return status;
+    }
+    if (text.size == 0) {
+        return ERR_MALFORMED;
+    }
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9') {
+            return ERR_MALFORMED;
+        }
+        enum status status = token_push_digit(&token, (uint8_t)(text.data[i] - '0'));
+        if (status != OK) {
+            return status;
+        }
+    }
+    *ret = token;
+    return OK;
+}
+
+void wg_key_format(const struct wg_key *key, char ret[static WG_KEY_TEXT_SIZE])
+{
+    (void)sodium_bin2base64(
+        ret, WG_KEY_TEXT_SIZE, key->bytes, sizeof key->bytes, sodium_base64_VARIANT_ORIGINAL);
+}
+
+enum status wg_key_parse(struct span text, struct wg_key *ret)
+{
+    struct wg_key key;
+    size_t size = 0;
+    const char *end = NULL;
+    const char *begin = (const char *)text.data;
+    if (text.size != WG_KEY_TEXT_SIZE - 1 ||
+        sodium_base642bin(key.bytes, sizeof key.bytes, begin, text.size, NULL, &size, &end,
+            sodium_base64_VARIANT_ORIGINAL) != 0 ||
+        size != sizeof key.bytes || end != begin + text.size) {
+        return ERR_MALFORMED;
+    }
+    *ret = key;
+    return OK;
+}
+
+void eth_address_format(const struct eth_address *address, char ret[static ETH_ADDRESS_TEXT_SIZE])
+{
+    ret[0] = '0';
+    ret[1] = 'x';
+    hex_format(span_of(address->bytes, sizeof address->bytes), ret + 2);
+}
