@@ -11,6 +11,19 @@ void hex_format(struct span bytes, char *ret)
     (void)sodium_bin2hex(ret, bytes.size * 2 + 1, bytes.data, bytes.size);
 }
 
+enum {
+    NOT_A_DIGIT = 16,
+};
+
+static uint8_t hex_digit_value(uint8_t digit)
+{
+    if (digit >= '0' && digit <= '9') {
+        return (uint8_t)(digit - '0');
+    }
+    uint8_t lower = digit | 0x20;
+    return lower >= 'a' && lower <= 'f' ? (uint8_t)(lower - 'a' + 10) : NOT_A_DIGIT;
+}
+
 static struct span without_0x(struct span text)
 {
     bool prefixed = text.size >= 2 && text.data[0] == '0' && text.data[1] == 'x';
@@ -20,19 +33,17 @@ static struct span without_0x(struct span text)
 enum status hex_parse(struct span text, uint8_t *ret, size_t size)
 {
     struct span digits = without_0x(text);
-    size_t parsed = 0;
-    const char *end = NULL;
     if (digits.size != size * 2) {
         return ERR_MALFORMED;
     }
-    if (size == 0) {
-        return OK;
+    for (size_t i = 0; i < digits.size; i++) {
+        if (hex_digit_value(digits.data[i]) == NOT_A_DIGIT) {
+            return ERR_MALFORMED;
+        }
     }
-    const char *begin = (const char *)digits.data;
-    if (sodium_hex2bin(ret, size, begin, digits.size, NULL, &parsed, &end) != 0 || parsed != size ||
-        end != begin + digits.size) {
-        memset(ret, 0, size);
-        return ERR_MALFORMED;
+    for (size_t i = 0; i < size; i++) {
+        uint8_t high = hex_digit_value(digits.data[2 * i]);
+        ret[i] = (uint8_t)(high << 4 | hex_digit_value(digits.data[2 * i + 1]));
     }
     return OK;
 }
@@ -125,6 +136,13 @@ enum status wg_key_parse(struct span text, struct wg_key *ret)
         sodium_base642bin(key.bytes, sizeof key.bytes, begin, text.size, NULL, &size, &end,
             sodium_base64_VARIANT_ORIGINAL) != 0 ||
         size != sizeof key.bytes || end != begin + text.size) {
+        return ERR_MALFORMED;
+    }
+    // libsodium 1.0.18 takes some bytes beyond ASCII for digits: only the one form that we would
+    // print ourselves counts.
+    char printed[WG_KEY_TEXT_SIZE];
+    wg_key_format(&key, printed);
+    if (!span_equal(span_of_text(printed), text)) {
         return ERR_MALFORMED;
     }
     *ret = key;

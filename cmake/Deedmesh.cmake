@@ -34,7 +34,8 @@ endif()
 if(DEEDMESH_HARDEN)
     set(CMAKE_POSITION_INDEPENDENT_CODE ON)
     target_compile_options(deedmesh_flags INTERFACE
-        -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE)
+        -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+        -fstack-clash-protection -fPIE)
     target_link_options(deedmesh_flags INTERFACE -pie -Wl,-z,relro,-z,now,-z,noexecstack)
 endif()
 
