@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The ownership gate: may this node key sit in this token's seat, now? It reads owners through
+// several providers, believes what a quorum of fresh answers says, and keeps *yes*, *no* and
+// *unknown* apart. It does no I/O: calls go out by gate_next_call, answers come in by
+// gate_on_reply, time by gate_on_deadline, news leave by gate_next_event.
+//
+//   - A token's reading is yes (k equal values), no (k denials) or unknown. k = floor(n/2) + 1.
+//   - Only answers whose head is fresh by its own timestamp count, for at most 30 s.
+//   - Floors are raised by a yes only, dropped when the owner changes, and persisted.
+//   - Nothing that a provider, an owner or a stranger sends can reach an assertion.
+#pragma once
+
+#include "base/clock.h"
+#include "base/delegation.h"
+#include "base/rng.h"
+#include "chain/eip712.h"
+#include "chain/rpc.h"
+
+enum {
+    GATE_PROVIDERS_MAX = 8,
+    GATE_CHUNK_TOKENS = 200, // tokens in one aggregate call
+    GATE_CALLS_MAX = 32,     // in flight, all providers together
+    GATE_POLL_DEFAULT_MS = 5000,
+    GATE_GRACE_DEFAULT_MS = 600000,
+    GATE_HEAD_AGE_DEFAULT_MS = 60000,
+    GATE_REASK_TOKENS = 16,
+    GATE_VERDICT_TEXT_SIZE = 320,
+};
+
+// What the contract offers beyond ERC-721.
+enum contract_profile {
+    PROFILE_DETECT = 0,        // not known yet: k providers must agree first
+    PROFILE_ERC721 = 1,        // ownerOf
+    PROFILE_DSTACK_ACCESS = 2, // ownerOf, and getNodeAccess with an active flag and a WireGuard key
+};
+
+const char *contract_profile_name(enum contract_profile profile);
+
+struct gate_config {
+    struct network network;
+    enum contract_profile profile;
+    size_t providers;           // 0 .. GATE_PROVIDERS_MAX; with 0 every reading is unknown
+    size_t tokens_max;          // watched, refreshed or remembered for their floors; >= 1
+    size_t members_max;         // tokens that enumeration may find; 0 = never enumerate
+    uint32_t poll_ms;           // 0 = GATE_POLL_DEFAULT_MS; jittered by 20 %
+    uint32_t grace_ms;          // 0 = no grace
+    uint32_t head_age_max_ms;   // 0 = GATE_HEAD_AGE_DEFAULT_MS
+    uint64_t window_max_s;      // longest delegation; 0 = DELEGATION_WINDOW_MAX_S
+    uint32_t enumerate_ms;      // pace of enumeration; 0 = 60 s
+    uint32_t enumerate_gap_max; // unknown ids in a row that end a sequential search; 0 = 64
+};
+
+enum verdict_kind {
+    VERDICT_UNKNOWN = 0,
+    VERDICT_NO = 1,
+    VERDICT_YES = 2,
+};
+
+// X(name, kind, what is the matter; completes "token 7: ...")
+#define VERDICT_REASON_LIST(X)                                                                     \
+    X(REASON_AUTHORISED, VERDICT_YES, "authorised by its owner")                                   \
+    X(REASON_NOT_OWNED, VERDICT_NO, "no such token exists in the contract")                        \
+    X(REASON_NOT_ACTIVE, VERDICT_NO, "its access is revoked in the contract")                      \
+    X(REASON_OTHER_OWNER, VERDICT_NO, "its owner has not authorised this node")                    \
+    X(REASON_SIGNATURE, VERDICT_NO, "the owner's signature does not verify")                       \
+    X(REASON_EXPIRED, VERDICT_NO, "the delegation has expired")                                    \
+    X(REASON_NOT_YET, VERDICT_NO, "the delegation is not valid yet")                               \
+    X(REASON_WINDOW, VERDICT_NO, "the delegation is valid for longer than the network allows")     \
+    X(REASON_EPOCH_FUTURE, VERDICT_NO, "the delegation was signed in the future")                  \
+    X(REASON_EPOCH_OLD, VERDICT_NO, "the delegation was signed before the token changed hands")    \
+    X(REASON_OUTRANKED, VERDICT_NO, "a newer delegation has replaced this one")                    \
+    X(REASON_TOMBSTONE, VERDICT_NO, "the owner has retired the node that sat here")                \
+    X(REASON_REPLAYED, VERDICT_NO, "a newer record of this node was seen before")                  \
+    X(REASON_KEY_MISMATCH, VERDICT_NO, "the contract stores another WireGuard key")                \
+    X(REASON_KEY_UNUSABLE, VERDICT_NO, "the contract stores no usable WireGuard key")              \
+    X(REASON_NOT_READ, VERDICT_UNKNOWN, "the chain has not been read yet")                         \
+    X(REASON_NO_PROVIDER, VERDICT_UNKNOWN, "no RPC provider is configured")                        \
+    X(REASON_NO_ANSWER, VERDICT_UNKNOWN, "too few RPC providers answer")                           \
+    X(REASON_DISAGREE, VERDICT_UNKNOWN, "the RPC providers disagree")                              \
+    X(REASON_STALE_HEAD, VERDICT_UNKNOWN, "the RPC providers' newest block is too old")            \
+    X(REASON_WRONG_CHAIN, VERDICT_UNKNOWN, "the RPC providers serve another chain")                \
+    X(REASON_NO_CODE, VERDICT_UNKNOWN, "there is no contract at the configured address")           \
+    X(REASON_NO_AGGREGATOR, VERDICT_UNKNOWN, "there is no Multicall3 contract on this chain")      \
+    X(REASON_PROFILE, VERDICT_UNKNOWN, "the kind of contract is not known yet")                    \
+    X(REASON_CONTRACT, VERDICT_UNKNOWN, "the contract does not answer for this token")             \
+    X(REASON_KIND, VERDICT_UNKNOWN, "signatures of contract wallets are not supported yet")        \
+    X(REASON_TABLE_FULL, VERDICT_UNKNOWN, "this node watches as many tokens as it may")
+
+#define VERDICT_REASON_ENTRY(name, kind, text) name,
+enum verdict_reason { VERDICT_REASON_LIST(VERDICT_REASON_ENTRY) };
+#undef VERDICT_REASON_ENTRY
+
+// Name without prefix in lower case for JSON, metrics and logs ("other_owner"). Static storage.
+const char *verdict_reason_name(enum verdict_reason reason);
+const char *verdict_kind_name(enum verdict_kind kind); // "yes", "no", "unknown"
+
+// What the chain says about a token, as far as the gate knows at this moment.
+struct gate_reading {
+    enum verdict_kind kind;
+    enum verdict_reason reason;
+    struct eth_address owner; // YES: the owner. Otherwise zero
+    bool has_access;          // YES and PROFILE_DSTACK_ACCESS: the next three hold
+    bool active;
+    bool wg_key_usable; // the stored string is a WireGuard key
+    struct wg_key wg_key;
+    uint64_t age_ms; // of the oldest answer that it rests on
+};
+
+// A node's claim to a seat, as its record makes it.
+struct gate_claim {
+    const struct delegation *delegation;
+    struct wg_key wg_key;
+    uint64_t sequence; // of the record; 0 if the claim comes without one (a tombstone)
+};
+
+struct verdict {
+    enum verdict_kind kind;
+    enum verdict_reason reason;
+    struct token_id token;
+    struct eth_address owner; // who owns it now; zero if unknown or nobody
+    // UNKNOWN: how long a tunnel that is up may stay, counted from the last yes to this node key.
+    // 0: close it. Nobody new is admitted either way.
+    uint64_t grace_left_ms;
+    // When this verdict may change without news from the chain: expiry, or the end of the grace.
+    // Decide again then, and at each GATE_EVENT_TOKEN of the token.
+    struct mono until;
+};
+
+// One JSON-RPC request to make. POST `body` to the provider's URL with content-type
+// application/json, stop reading at `reply_max` bytes (RPC_TOO_LARGE), and report to gate_on_reply.
+struct gate_call {
+    uint64_t id;
+    size_t provider;
+    struct span body; // valid until the next call of any gate function
+    size_t reply_max;
+    uint32_t timeout_ms;
+};
+
+enum provider_health {
+    PROVIDER_UNCHECKED = 0, // not asked yet, or being asked for chain and contract
+    PROVIDER_GOOD,
+    PROVIDER_UNREACHABLE,  // no connection, timeout
+    PROVIDER_FAULTY,       // HTTP errors, or not JSON-RPC
+    PROVIDER_RATE_LIMITED, // backing off as told
+    PROVIDER_WRONG_CHAIN,  // eth_chainId differs
+    PROVIDER_NO_CODE,      // nothing at the contract's address
+    PROVIDER_NO_AGGREGATOR,
+    PROVIDER_STALE, // its newest block is too old, or lies far in the future
+};
+
+const char *provider_health_name(enum provider_health health); // "good", "wrong_chain", …
+
+// A provider as `status` shows it.
+struct gate_provider_status {
+    enum provider_health health;
+    uint64_t head_number;   // of its newest answer; 0 if none
+    uint64_t head_time_s;   // timestamp of that block
+    uint64_t chain_id;      // what it said; 0 if it said nothing
+    uint32_t failures;      // in a row
+    uint64_t retry_in_ms;   // 0: now
+    uint64_t calls, faults; // since start
+    uint64_t disputes;      // times that it contradicted the others at a block of their own
+};
+
+enum trust_level {
+    TRUST_NONE,   // fewer than k providers are good: nobody new is admitted
+    TRUST_SINGLE, // one provider is configured: "trusting one RPC"
+    TRUST_QUORUM, // k of n
+};
+
+struct gate_trust {
+    enum trust_level level;
+    size_t quorum;    // k
+    size_t providers; // n
+    size_t good;      // providers that are good now
+};
+
+enum gate_event_kind {
+    GATE_EVENT_TOKEN,       // the token's reading changed, or a refresh of it is complete
+    GATE_EVENT_MEMBER,      // enumeration found a token
+    GATE_EVENT_MEMBER_GONE, // enumeration no longer finds it
+    GATE_EVENT_ENUMERATED,  // a round of enumeration is complete; `count` tokens
+    GATE_EVENT_PROVIDER,    // the health of `provider` changed
+    GATE_EVENT_PROFILE,     // the contract's profile has been detected
+};
+
+struct gate_event {
+    enum gate_event_kind kind;
+    struct token_id token; // TOKEN, MEMBER, MEMBER_GONE
+    bool owner_changed;    // TOKEN: another owner than the last one known
+    size_t provider;       // PROVIDER
+    size_t count;          // ENUMERATED
+    bool bounded;          // ENUMERATED: there are more than members_max
+};
+
+// Opaque, unlike other parts of the core: it allocates its tables anyway, and its fields are three
+// times the size of what others may know of it. They stand in chain/gate_state.h.
+struct gate;
+
+// Allocates for the capacities in `config`. `rng` draws call ids and jitter; forked, not kept.
+// ERR_RANGE if a capacity or pace is out of bounds, ERR_FULL if there is no memory.
+enum status gate_create(const struct gate_config *config, struct rng *rng, struct gate **ret);
+
+// Accepts NULL.
+void gate_destroy(struct gate *gate);
+
+// Reads `token` at every poll from now on. Watching twice is the same as once. ERR_FULL if
+// tokens_max tokens are watched already: say so, and watch another one less.
+enum status gate_watch(struct gate *gate, const struct token_id *token, struct now now);
+
+// Stops that. What is known of the token stays, its floors at least until the room is needed.
+void gate_unwatch(struct gate *gate, const struct token_id *token);
+
+// Reads `token` now unless it was read within the last second; a GATE_EVENT_TOKEN follows in any
+// case. For a newcomer, or when a person asks. ERR_FULL as gate_watch.
+enum status gate_refresh(struct gate *gate, const struct token_id *token, struct now now);
+
+// What is known of the token's place on the chain, answers no older than 30 s.
+struct gate_reading gate_read(
+    const struct gate *gate, const struct token_id *token, struct now now);
+
+// The last owner that a quorum named, however long ago, for ranking what others put into the DHT.
+// ERR_NOT_FOUND if none is known.
+enum status gate_last_owner(
+    const struct gate *gate, const struct token_id *token, struct eth_address *ret);
+
+// May this node sit there now? Checks everything but the record's own signature. A yes raises the
+// floors and renews the grace; nothing else does, except that an owner's valid tombstone retires
+// what ranks below it. The token need not be watched, but then somebody must have refreshed it.
+struct verdict gate_decide(struct gate *gate, struct now now, const struct gate_claim *claim);
+
+// One line for people: token, reason, next step. Always terminates `ret`.
+void verdict_text(const struct verdict *verdict, char ret[static GATE_VERDICT_TEXT_SIZE]);
+
+// Validity time: the quorum's head where it is live, else the local clock, never earlier than the
+// newest head or export seen.
+struct unix_time gate_time(const struct gate *gate, struct now now);
+
+// True and a call to make, until there is none. Drain after every input.
+bool gate_next_call(struct gate *gate, struct now now, struct gate_call *ret);
+
+// Takes a reply; one with an unknown id is dropped and counted. Each call gets exactly one reply,
+// or the gate itself gives it up 5 s after its timeout.
+void gate_on_reply(struct gate *gate, struct now now, uint64_t id, const struct rpc_reply *reply);
+
+// After a change of network or a resume: forget back-offs, check the providers again.
+void gate_on_network_change(struct gate *gate, struct now now);
+
+// When gate_on_deadline wants to be called next.
+struct mono gate_next_deadline(const struct gate *gate);
+void gate_on_deadline(struct gate *gate, struct now now);
+
+// True and an event, until there is none. Events are coalesced, never lost.
+bool gate_next_event(struct gate *gate, struct gate_event *ret);
+
+// Looks for members now instead of at the next turn.
+void gate_enumerate(struct gate *gate, struct now now);
+
+size_t gate_member_count(const struct gate *gate);
+
+// The member at `index` < gate_member_count, in ascending order of tokens.
+struct token_id gate_member(const struct gate *gate, size_t index);
+
+struct gate_trust gate_trust(const struct gate *gate);
+struct gate_provider_status gate_provider_status(
+    const struct gate *gate, size_t provider, struct now now);
+
+// Persistence: floors, last yes, profile and time, for the network they were made for.
+// gate_state_dirty says that an export is due (a floor moved, or a last yes grew by 30 s).
+bool gate_state_dirty(const struct gate *gate);
+
+// Upper bound for gate_state_export at the configured capacities.
+size_t gate_state_size_max(const struct gate *gate);
+
+// Writes the state and clears the dirty mark. ERR_FULL if it does not fit.
+enum status gate_state_export(struct gate *gate, struct now now, struct writer *writer);
+
+// Before the first input. ERR_VERSION, ERR_TRUNCATED, ERR_TRAILING, ERR_TOO_LARGE, ERR_MALFORMED,
+// ERR_NOT_CANONICAL, or ERR_MISMATCH (another network): the gate is unchanged; set the file aside,
+// say so and start without. Tokens beyond tokens_max are left out.
+enum status gate_state_import(struct gate *gate, struct now now, struct span state);
