@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "nat/nat.h"
+#include "nat/port_linux.h"
