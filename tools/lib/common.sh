@@ -9,6 +9,10 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 SCRIPT="tools/$(basename "$0")"
 cd "$ROOT"
 
+# The parts of tools/check, in their order.
+# shellcheck disable=SC2034 # for the scripts that source this file
+CHECK_PARTS=(format conventions shell build release tidy fuzz)
+
 # say TEXT...: one line for the person who runs the script.
 say() {
     printf '%s\n' "$*"
@@ -59,7 +63,8 @@ seconds_since() {
 tally_begin() {
     TALLY_IS_OURS=0
     if [ -z "${DEEDMESH_TALLY:-}" ]; then
-        DEEDMESH_TALLY=$(mktemp)
+        as_caller mkdir -p build/check
+        DEEDMESH_TALLY=$(as_caller mktemp "$ROOT/build/check/tally.XXXXXX")
         export DEEDMESH_TALLY
         TALLY_IS_OURS=1
     fi
