@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/delegation.h"
+#include "base/profile.h"
 #include "base/rng.h"
 #include "chain/eip712.h"
 #include "chain/rpc.h"
@@ -27,15 +28,6 @@ enum {
     GATE_REASK_TOKENS = 16,
     GATE_VERDICT_TEXT_SIZE = 320,
 };
-
-// What the contract offers beyond ERC-721.
-enum contract_profile {
-    PROFILE_DETECT = 0,        // not known yet: k providers must agree first
-    PROFILE_ERC721 = 1,        // ownerOf
-    PROFILE_DSTACK_ACCESS = 2, // ownerOf, and getNodeAccess with an active flag and a WireGuard key
-};
-
-const char *contract_profile_name(enum contract_profile profile);
 
 struct gate_config {
     struct network network;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/address.h"
+#include "base/profile.h"
 #include "dht/key.h"
 
 enum {
@@ -20,12 +21,6 @@ enum {
     FINGERPRINT_TEXT_SIZE = 33, // 32 characters of base32, NUL
 };
 
-enum chain_profile {
-    PROFILE_ERC721 = 0,
-    PROFILE_DSTACK_ACCESS = 1,
-    PROFILE_DETECT = 2, // found out on chain by the node, then persisted
-};
-
 struct rpc_url {
     uint8_t size;
     char text[MANIFEST_URL_MAX_SIZE + 1]; // NUL-terminated
@@ -36,7 +31,7 @@ struct manifest {
     struct node_key authority;
     uint32_t version; // from 1; a higher one replaces
     struct network network;
-    enum chain_profile profile;
+    enum contract_profile profile;
     struct prefix ipv4;
     uint32_t poll_s;
     uint32_t grace_s;
@@ -107,7 +102,7 @@ enum manifest_update manifest_check_update(
     const struct manifest *pinned, const struct manifest *other);
 
 // "erc721", "dstack-access", "detect". Static storage.
-const char *chain_profile_name(enum chain_profile profile);
+const char *chain_profile_name(enum contract_profile profile);
 // ERR_MALFORMED: none of these.
 enum status chain_profile_parse(struct span text, enum chain_profile *ret);
 
