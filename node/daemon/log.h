@@ -8,7 +8,7 @@
 // where it is not. JSON: {"time","level","event","message",...fields}.
 #pragma once
 
-#include "node/daemon/config.h"
+#include "node/instance/config.h"
 
 #include <jansson.h>
 #include <stdint.h>

@@ -17,8 +17,9 @@ declare -A LAYERS=(
     [wg]="base"
     [chain]="base"
     [node]="base dht nat wg chain"
-    [node/daemon]="base dht nat wg chain node"
-    [node/cli]="base dht nat wg chain node"
+    [node/instance]="base chain"
+    [node/daemon]="base dht nat wg chain node node/instance"
+    [node/cli]="base dht nat wg chain node node/instance"
     [sim]="base dht nat wg chain node"
 )
 
@@ -65,7 +66,7 @@ bash_files() {
 # folder_of FILE: the layer that a file belongs to; nothing outside the layers.
 folder_of() {
     case "$1" in
-    node/daemon/* | node/cli/*) cut -d/ -f1-2 <<<"$1" ;;
+    node/instance/* | node/daemon/* | node/cli/*) cut -d/ -f1-2 <<<"$1" ;;
     base/* | dht/* | nat/* | wg/* | chain/* | node/* | sim/*) cut -d/ -f1 <<<"$1" ;;
     esac
 }
@@ -77,7 +78,8 @@ may_use() {
 
 is_edge() {
     case "$1" in
-    *_linux.c | *_linux.h | *_posix.c | *_posix.h | *.cpp | node/daemon/* | node/cli/*) return 0 ;;
+    *_linux.c | *_linux.h | *_posix.c | *_posix.h | *.cpp | node/instance/* | node/daemon/* | node/cli/*)
+        return 0 ;;
     esac
     return 1
 }
@@ -116,6 +118,7 @@ rule_pure() {
 # layer_of_target NAME: deedmesh_<folder>[_<part>...][_edge] belongs to <folder>.
 layer_of_target() {
     case "$1" in
+    deedmesh_node_instance*) printf 'node/instance\n' ;;
     deedmesh_node_daemon*) printf 'node/daemon\n' ;;
     deedmesh_node_cli*) printf 'node/cli\n' ;;
     deedmesh_base* | deedmesh_dht* | deedmesh_nat* | deedmesh_wg* | deedmesh_chain* | \
@@ -154,7 +157,7 @@ rule_links() {
             printf 'CMakeLists.txt: %s (%s) must not link %s\n' "$target" "$layer" "$other"
         fi
         case "$target $layer" in
-        *_edge\ * | *\ node/daemon | *\ node/cli | *\ sim) continue ;;
+        *_edge\ * | *\ node/instance | *\ node/daemon | *\ node/cli | *\ sim) continue ;;
         esac
         case "$other" in
         *_edge | *uv* | *curl* | *mnl* | *microhttpd* | *inih*)

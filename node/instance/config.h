@@ -9,11 +9,12 @@
 
 #include "base/address.h"
 #include "base/ids.h"
+#include "chain/url.h"
 
 enum {
     INSTANCE_NAME_SIZE = 16, // an interface name: IFNAMSIZ with its NUL
     CONFIG_PATH_SIZE = 256,
-    CONFIG_URL_SIZE = 256,
+    CONFIG_URL_SIZE = CHAIN_URL_MAX + 1,
     CONFIG_HOST_SIZE = 254, // a DNS name has at most 253 characters (RFC 1035)
     CONFIG_BOOTSTRAPS_MAX = 8,
     CONFIG_REFLECTORS_MAX = 8,
@@ -136,13 +137,6 @@ enum {
 
 void endpoint_name_format(
     const struct endpoint_name *endpoint, char ret[static ENDPOINT_NAME_TEXT_SIZE]);
-
-// A URL of an RPC provider: http or https, a host, no credentials, no fragment, printable ASCII.
-// Whether plain http is allowed there is checked by rpc_url_is_plain_http.
-enum status rpc_url_check(struct span text);
-
-// True if the URL is http (not https) and its host is not loopback: needs `allow_http`.
-bool rpc_url_is_plain_http(const char *url);
 
 // Where the program's files are: the option, else the environment, else the built-in place.
 struct directories {
