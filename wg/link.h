@@ -10,6 +10,7 @@ enum {
     WG_DETAIL_SIZE = 320,
     WG_LINK_NAME_SIZE = 16, // IFNAMSIZ
     WG_LINK_ALIAS_SIZE = 64,
+    WG_ROUTE_PROTOCOL = 213, // unassigned in rtnetlink.h and in iproute2's rt_protos
     WG_ROUTE_TEXT_SIZE = ADDRESS_TEXT_SIZE * 2 + WG_LINK_NAME_SIZE + 16,
 };
 
@@ -72,15 +73,21 @@ enum status wg_link_set_mtu(
 enum status wg_link_set_up(struct wg_link *link, uint32_t index, bool up, struct wg_detail *detail);
 enum status wg_link_delete(struct wg_link *link, uint32_t index, struct wg_detail *detail);
 
-// Gives the interface a host address (/32 or /128, without duplicate detection). OK if it has it
-// already. Routes are separate: wg_link_add_route().
-enum status wg_link_add_address(
-    struct wg_link *link, uint32_t index, const struct address *address, struct wg_detail *detail);
+// Gives the interface exactly these addresses, as hosts (/32, /128) without duplicate detection:
+// missing ones are added, others removed, the rest left alone. Link-local ones are not looked at.
+enum status wg_link_set_addresses(struct wg_link *link, uint32_t index,
+    const struct address *addresses, size_t count, struct wg_detail *detail);
 
-// Routes `destination` on link over the interface, with `source` as preferred source address. OK if
-// that very route is there already. ERR_EXISTS: another route to the same prefix is.
-enum status wg_link_add_route(struct wg_link *link, uint32_t index,
-    const struct prefix *destination, const struct address *source, struct wg_detail *detail);
+// A route on link over our interface; `source` is the preferred source address.
+struct wg_own_route {
+    struct prefix destination;
+    struct address source;
+};
+
+// Gives the interface exactly these routes of ours (known by their protocol number,
+// WG_ROUTE_PROTOCOL). ERR_EXISTS: another interface has a route to the very same prefix.
+enum status wg_link_set_routes(struct wg_link *link, uint32_t index,
+    const struct wg_own_route *routes, size_t count, struct wg_detail *detail);
 
 // OK if no route of the main table overlaps `wanted`, default routes (length 0 and 1) and routes
 // over the interface `own_index` (0: none) aside. ERR_EXISTS and the first such route if one does;

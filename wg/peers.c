@@ -85,7 +85,8 @@ static struct wg_peer_entry *entry_require(struct wg_peers *peers, const struct 
 
 static enum status peer_check(const struct wg_peers *peers, const struct wg_peer *peer)
 {
-    if (peer->allowed_count > WG_ALLOWED_MAX) {
+    bool no_port = address_is_set(&peer->endpoint) && peer->endpoint.port == 0;
+    if (peer->allowed_count > WG_ALLOWED_MAX || no_port) {
         return ERR_RANGE;
     }
     for (size_t i = 0; i < peer->allowed_count; i++) {

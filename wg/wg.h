@@ -107,7 +107,8 @@ void wg_peers_init(struct wg_peers *peers, struct wg_peer_entry *entries, size_t
 
 // Takes `peer` as wanted from now on. Wanting a key again after wg_peers_drop() and before the
 // operations were applied asks for a fresh session (the peer is removed and added again).
-// ERR_RANGE: more than WG_ALLOWED_MAX prefixes, or the same prefix twice; our caller's mistake.
+// ERR_RANGE: more than WG_ALLOWED_MAX prefixes, the same prefix twice, or an endpoint without a
+// port; do not retry.
 // ERR_EXISTS: another wanted peer holds one of the prefixes: an address that is held never moves;
 // say so and try again when that peer is gone.
 // ERR_FULL: no room for another peer; refuse the member for now.
