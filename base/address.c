@@ -77,12 +77,15 @@ static enum address_scope scope_ipv6(const uint8_t ip[static IPV6_SIZE])
     static const uint8_t unspecified[IPV6_SIZE];
     static const uint8_t loopback[IPV6_SIZE] = {[15] = 1};
     static const uint8_t mapped_ipv4[12] = {[10] = 0xff, [11] = 0xff};
+    static const uint8_t translated_ipv4[4] = {0x00, 0x64, 0xff, 0x9b};
     if (memcmp(ip, loopback, sizeof loopback) == 0) {
         return SCOPE_LOOPBACK;
     }
-    // An IPv4 address in IPv6 clothing would dodge the IPv4 rules.
-    if (memcmp(ip, unspecified, sizeof unspecified) == 0 || ip[0] == 0xff ||
-        memcmp(ip, mapped_ipv4, sizeof mapped_ipv4) == 0) {
+    // An IPv4 address in IPv6 clothing would dodge the IPv4 rules: compatible (which includes the
+    // unspecified address) and mapped (RFC 4291), translated (RFC 6052 and 8215).
+    bool compatible_ipv4 = memcmp(ip, unspecified, sizeof mapped_ipv4) == 0;
+    if (compatible_ipv4 || ip[0] == 0xff || memcmp(ip, mapped_ipv4, sizeof mapped_ipv4) == 0 ||
+        memcmp(ip, translated_ipv4, sizeof translated_ipv4) == 0) {
         return SCOPE_UNUSABLE;
     }
     if (ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80) {

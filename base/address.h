@@ -30,7 +30,7 @@ struct prefix {
 // What an address may be used for; the ranges are IANA's special-purpose registries (RFC 6890).
 // The documentation ranges (RFC 5737) count as global: test networks stand on them.
 enum address_scope {
-    SCOPE_UNUSABLE, // unspecified, multicast, reserved
+    SCOPE_UNUSABLE, // unspecified, multicast, reserved, IPv4 within IPv6
     SCOPE_LOOPBACK,
     SCOPE_LINK_LOCAL,
     SCOPE_PRIVATE, // RFC 1918, RFC 6598 shared space, IPv6 unique local

@@ -6,6 +6,7 @@
 bool budget_take(
     struct budget *budget, const struct budget_rate *rate, struct mono now, uint32_t cost)
 {
+    ASSERT(rate->per_second > 0 && rate->burst > 0);
     const uint64_t full_milli = (uint64_t)rate->burst * 1000;
     if (!budget->started) {
         budget->started = true;
@@ -13,7 +14,8 @@ bool budget_take(
         budget->filled_at = now;
     }
     uint64_t elapsed_ms = mono_since(budget->filled_at, now);
-    uint64_t room_milli = full_milli - budget->level_milli;
+    // A budget that was filled under a larger burst holds no more than this one.
+    uint64_t room_milli = full_milli > budget->level_milli ? full_milli - budget->level_milli : 0;
     // Compared by division first: elapsed times rate could overflow after a long sleep.
     bool refilled = elapsed_ms > room_milli / rate->per_second;
     budget->level_milli =

@@ -51,7 +51,9 @@ uint64_t rng_jitter(struct rng *rng, uint64_t value, uint32_t percent)
 {
     ASSERT(percent <= 100);
     uint64_t reach = value / 100 * percent + value % 100 * percent / 100;
-    return value - reach + rng_below(rng, 2 * reach + 1);
+    uint64_t lowest = value - reach;
+    uint64_t highest = value > UINT64_MAX - reach ? UINT64_MAX : value + reach;
+    return lowest + rng_below(rng, highest - lowest + 1);
 }
 
 struct rng rng_fork(struct rng *rng)

@@ -26,7 +26,8 @@ uint64_t rng_u64(struct rng *rng);
 // Uniform in 0 .. bound-1, without modulo bias; 0 if `bound` is 0.
 uint64_t rng_below(struct rng *rng, uint64_t bound);
 
-// `value` +- at most `percent` of it: jitter for timers, so that nodes do not act in step.
+// `value` +- at most `percent` (0 to 100) of it: jitter for timers, so that nodes do not act in
+// step. Stays within 64 bits.
 uint64_t rng_jitter(struct rng *rng, uint64_t value, uint32_t percent);
 
 // A generator of its own for a part of the program; the two streams are independent.
