@@ -58,12 +58,17 @@ function(deedmesh_unit_test NAME SOURCE)
 endfunction()
 
 # deedmesh_fuzz_target(NAME SOURCE LINK target...)
-# A libFuzzer target whose seeds are kept in tests/fuzz/seeds/NAME.
+# A libFuzzer target whose seeds are kept in tests/fuzz/seeds/NAME. The fuzz preset builds these and
+# what they need, nothing else.
+if(DEEDMESH_FUZZ)
+    add_custom_target(fuzz_targets)
+endif()
 function(deedmesh_fuzz_target NAME SOURCE)
     cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
     if(DEEDMESH_FUZZ)
         add_executable(fuzz_${NAME} ${SOURCE})
         target_link_libraries(fuzz_${NAME} PRIVATE deedmesh_flags ${ARG_LINK})
         target_link_options(fuzz_${NAME} PRIVATE -fsanitize=fuzzer)
+        add_dependencies(fuzz_targets fuzz_${NAME})
     endif()
 endfunction()
