@@ -15,3 +15,15 @@ const char *contract_profile_name(enum contract_profile profile)
     }
     return "unknown";
 }
+
+enum status contract_profile_parse(struct span text, enum contract_profile *ret)
+{
+    for (int i = PROFILE_DETECT; i <= PROFILE_DSTACK_ACCESS; i++) {
+        enum contract_profile profile = (enum contract_profile)i;
+        if (span_equal(text, span_of_text(contract_profile_name(profile)))) {
+            *ret = profile;
+            return OK;
+        }
+    }
+    return ERR_MALFORMED;
+}

@@ -4,6 +4,8 @@
 // (chain/). The numbers stand in manifests and state files.
 #pragma once
 
+#include "base/bytes.h"
+
 enum contract_profile {
     PROFILE_DETECT = 0,        // not known yet: k providers must agree first
     PROFILE_ERC721 = 1,        // ownerOf
@@ -12,3 +14,6 @@ enum contract_profile {
 
 // "detect", "erc721", "dstack-access". Static storage.
 const char *contract_profile_name(enum contract_profile profile);
+
+// ERR_MALFORMED: none of these names.
+enum status contract_profile_parse(struct span text, enum contract_profile *ret);

@@ -53,9 +53,7 @@ struct manifest {
     X(MANIFEST_GRACE, "its grace time is over an hour")                                            \
     X(MANIFEST_WINDOW, "its delegation window is not 1 to 366 days")                               \
     X(MANIFEST_RPC_MALFORMED, "a suggested RPC URL is malformed or carries credentials")           \
-    X(MANIFEST_RPC_HTTP, "a suggested RPC URL is plain http")                                      \
-    X(MANIFEST_RPC_LOCAL, "a suggested RPC URL is at a local or private host")                     \
-    X(MANIFEST_RPC_LINK_LOCAL, "a suggested RPC URL is at a link-local or unusable address")
+    X(MANIFEST_RPC_HTTP, "a suggested RPC URL is plain http")
 
 #define MANIFEST_ENUM_ENTRY(name, text) name,
 enum manifest_problem { MANIFEST_PROBLEM_LIST(MANIFEST_ENUM_ENTRY) };
@@ -89,22 +87,12 @@ enum status manifest_decode(struct span value, struct manifest *ret);
 // As manifest_decode without the signature, for callers that put a budget between the two.
 enum status manifest_parse(struct span value, struct manifest *ret);
 
-// The first problem. `allow_http`, the user's local switch, admits plain http and local hosts,
-// never link-local ones (cloud metadata services live there).
+// The first problem. `allow_http`, the user's local switch, admits plain http. Which hosts a URL
+// may name is not judged here: chain_url_check does it, before anything connects.
 enum manifest_problem manifest_check(const struct manifest *manifest, bool allow_http);
-
-// The check of one URL, also for those that a user names. https://host[:port][/path], no user, no
-// query, no fragment, lower-case host; names that are numbers in disguise are malformed. A name
-// may still resolve to a local address: whoever connects looks at that.
-enum manifest_problem manifest_check_url(struct span url, bool allow_http);
 
 enum manifest_update manifest_check_update(
     const struct manifest *pinned, const struct manifest *other);
-
-// "erc721", "dstack-access", "detect". Static storage.
-const char *chain_profile_name(enum contract_profile profile);
-// ERR_MALFORMED: none of these.
-enum status chain_profile_parse(struct span text, enum chain_profile *ret);
 
 // The fingerprint is key_of_manifest(authority) in lower-case base32 (RFC 4648, no padding): 32
 // characters, and enough to fetch the manifest from the DHT. Parsing takes either case.

@@ -28,6 +28,14 @@ enum {
     POLICY_LIFETIME_MS = 10 * 60 * 1000, // all else, at most, unless put again
     POLICY_KEYS_MAX = 2,                 // an old and a new network secret side by side
     POLICY_REMOVALS_MAX = 32,
+    POLICY_ENTRIES_MIN = 16,
+
+    // One unit is a signature to verify; about 50 us. A site of 60 members behind one address puts
+    // about one record in 8 s at each node that is near all of them.
+    POLICY_UNITS_PER_PREFIX_PER_SECOND = 8,
+    POLICY_UNITS_PER_PREFIX_BURST = 128,
+    POLICY_UNITS_PER_SECOND = 400,
+    POLICY_UNITS_BURST = 800,
 };
 
 // Why a put was taken or refused. X(name, text): the text is for metrics and logs.
@@ -37,7 +45,6 @@ enum {
     X(POLICY_TOO_LARGE, "too_large")                                                               \
     X(POLICY_MALFORMED, "malformed")                                                               \
     X(POLICY_WRONG_KEY, "wrong_key")                                                               \
-    X(POLICY_WRONG_ID, "wrong_value_id")                                                           \
     X(POLICY_WRONG_TIME, "wrong_time")                                                             \
     X(POLICY_NOT_OWNER, "not_by_owner")                                                            \
     X(POLICY_RETIRED, "retired_by_tombstone")                                                      \
@@ -70,16 +77,10 @@ enum policy_kind {
     POLICY_KIND_MANIFEST,
 };
 
-enum policy_proof {
-    POLICY_PROOF_VALID,
-    POLICY_PROOF_INVALID,
-    POLICY_PROOF_UNKNOWN, // a kind that only the chain can judge
-};
-
-// Whether the delegation is signed by the owner it names. The node gives chain/'s local check; it
-// is asked only for the known owner of a token and behind a budget, and must not call back.
-typedef enum policy_proof (*policy_delegation_check)(
-    void *context, const struct delegation *delegation);
+// Whether the delegation is signed by the owner it names: OK, ERR_UNSUPPORTED where only the chain
+// can judge (contract wallets), anything else if not. The node gives chain/'s local check; it is
+// asked only for the known owner of a token and behind a budget, and must not call back.
+typedef enum status (*policy_delegation_check)(void *context, const struct delegation *delegation);
 
 struct policy_owner {
     struct token_id token;
@@ -89,19 +90,18 @@ struct policy_owner {
 // One stored value. Of intents `author` is the sender, of manifests the authority.
 struct policy_entry {
     struct dht_key key;
-    enum policy_kind kind;
-    bool owned; // proven to be by the known owner of the token
-    bool used;
-    uint8_t prefix_length; // of the source; 0 = none
-    uint8_t source[8];     // the source's prefix
     uint64_t value_id;
-    struct token_id token; // records, tombstones
-    struct node_key author;
-    struct eth_address owner;
-    uint64_t epoch_s;
-    uint64_t sequence; // records; of manifests the version
+    enum policy_kind kind;
+    bool used;
+    bool owned;               // proven to be by the known owner of the token
+    uint8_t prefix_length;    // of the source: 24, 56, or 0 = unknown
+    uint8_t source[8];        // the source's prefix
+    struct node_key author;   // records, intents, manifests
+    struct token_id token;    // records, tombstones
+    struct eth_address owner; // records, tombstones
+    uint64_t epoch_s;         // records, tombstones
+    uint64_t sequence;        // records; of manifests the version
     struct hash256 digest;
-    struct unix_time not_after;
     struct mono expires_at;
 };
 
@@ -110,7 +110,8 @@ struct policy_removal {
     uint64_t value_id;
 };
 
-// The caller's arrays; they live as long as the policy. Sizes at least 1; entries at least 16.
+// The caller's arrays; they live as long as the policy. Sizes at least 1; entries at least
+// POLICY_ENTRIES_MIN.
 struct policy_storage {
     struct policy_entry *entries;
     size_t entries_capacity;
@@ -152,20 +153,20 @@ enum status policy_set_owner(
 void policy_forget_owner(struct policy *policy, const struct token_id *token);
 
 struct policy_put {
-    struct address from;
+    struct address from; // a stranger's; own values need no policy
     struct dht_key key;
-    uint64_t value_id;
     struct span value;
 };
 
 struct policy_decision {
     enum policy_verdict verdict;
     enum policy_kind kind;
-    struct mono expires_at; // when stored
+    uint64_t value_id; // what to store it under, whatever the sender chose; replaces an equal one
+    struct mono expires_at;
 };
 
-// Judges one put and notes it if it is to be stored. An accepted value with an id that is stored
-// at the key replaces that one; further ones to remove come from policy_next_removal.
+// Judges one put and notes it if it is to be stored; id and expiry count only then. Values that it
+// displaces under other ids come from policy_next_removal.
 struct policy_decision policy_on_put(
     struct policy *policy, struct now now, const struct policy_put *put);
 
