@@ -18,7 +18,7 @@
 
 enum {
     CHAIN_HTTP_PROVIDERS_MAX = 16,
-    CHAIN_HTTP_CALLS_MAX = 128, // in flight or not yet drained, over all providers
+    CHAIN_HTTP_CALLS_MAX = 64, // in flight or not yet drained, over all providers
     CHAIN_HTTP_CONNECTIONS_PER_PROVIDER = 4,
     CHAIN_HTTP_REQUEST_MAX = 1 << 20, // bytes; an aggregate of 200 tokens takes about 80 KB
 };
@@ -32,14 +32,14 @@ enum chain_http_outcome {
     CHAIN_HTTP_FORBIDDEN,  // it resolves to addresses that the URL rules forbid
     CHAIN_HTTP_TLS,        // handshake or certificate failed
     CHAIN_HTTP_TOO_LARGE,  // more than `body_max` bytes, or headers without end
-    CHAIN_HTTP_BROKEN,     // the connection ended before the answer did, twice
+    CHAIN_HTTP_BROKEN,     // the answer ended early, or is no HTTP; asked twice where that helps
     CHAIN_HTTP_FAILED,     // anything else that libcurl reports: a local fault
 };
 
 // A call's result. `body` is empty unless ANSWERED; it and the struct are valid until the next call
 // of any chain_http function.
 struct chain_http_reply {
-    uint64_t call_id; // as given to chain_http_submit
+    uint64_t call_id;
     size_t provider;
     enum chain_http_outcome outcome;
     uint16_t status;         // HTTP status; 0 if none was read
@@ -74,12 +74,20 @@ enum status chain_http_create(const struct chain_http_config *config, struct cha
 // Ends all calls without replies. Accepts NULL.
 void chain_http_destroy(struct chain_http *http);
 
-// Posts a copy of `body` as application/json. The reply comes later, through chain_http_next_reply,
-// exactly once, with `call_id`; ids are the caller's own and not looked at.
-// ERR_NOT_FOUND: no such provider. ERR_TOO_LARGE: body over CHAIN_HTTP_REQUEST_MAX. ERR_FULL: too
-// many calls; drain and wait. ERR_IO: no memory. In none of these does a reply follow.
-enum status chain_http_submit(
-    struct chain_http *http, size_t provider, uint64_t call_id, struct span body);
+// What to post to whom, and what it may cost.
+struct chain_http_call {
+    uint64_t id; // the caller's own, not looked at
+    size_t provider;
+    struct span body;
+    size_t body_max;     // of the answer; 0 = as configured
+    uint32_t timeout_ms; // 0 = as configured
+};
+
+// Posts a copy of the body as application/json. The reply comes later, through
+// chain_http_next_reply, exactly once. ERR_NOT_FOUND: no such provider. ERR_TOO_LARGE: body over
+// CHAIN_HTTP_REQUEST_MAX. ERR_FULL: too many calls; drain and wait. ERR_IO: no memory. In none of
+// these does a reply follow.
+enum status chain_http_submit(struct chain_http *http, const struct chain_http_call *call);
 
 // Readable whenever chain_http_on_ready has something to do, timers included. Valid until destroy.
 int chain_http_fd(const struct chain_http *http);
