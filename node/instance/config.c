@@ -232,7 +232,7 @@ static enum status parse_trust(struct parser *parser, const char *value)
     if (!single && strcmp(value, "quorum") != 0) {
         return ERR_MALFORMED;
     }
-    parser->config.trust = single ? TRUST_SINGLE : TRUST_QUORUM;
+    parser->config.trust = single ? TRUST_CHOICE_SINGLE : TRUST_CHOICE_QUORUM;
     return OK;
 }
 
@@ -500,7 +500,7 @@ void config_init(struct config *config, const char *instance)
         .mtu = 1420, // WireGuard's own default: 1500 less the outer IPv6 header
         .ipv4 = true,
         .mesh_max = 64,
-        .trust = TRUST_QUORUM,
+        .trust = TRUST_CHOICE_QUORUM,
         .http = true,
         .http_listen = address_of_ipv4(127, 0, 0, 1, CONFIG_HTTP_PORT),
         .log_level = LOG_LEVEL_INFO,

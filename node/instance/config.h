@@ -46,9 +46,9 @@ enum publish_mode {
     PUBLISH_RELAY_ONLY, // none does: only relays are named
 };
 
-enum trust_level {
-    TRUST_SINGLE, // one provider's word is enough
-    TRUST_QUORUM, // the majority of the configured providers
+enum trust_choice {
+    TRUST_CHOICE_SINGLE, // one provider's word is enough
+    TRUST_CHOICE_QUORUM, // the majority of the configured providers
 };
 
 enum log_format {
@@ -89,7 +89,7 @@ struct config {
     char rpcs[CONFIG_RPCS_MAX][CONFIG_URL_SIZE]; // none = those that the manifest suggests
     size_t rpcs_count;
     bool allow_http; // plain http to a host that is not loopback
-    enum trust_level trust;
+    enum trust_choice trust;
     uint32_t poll_ms;  // 0 = what the manifest says
     bool has_grace;    // false = what the manifest says
     uint32_t grace_ms; // meaningful with has_grace

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// What the files of node/ share: the node's parts and the functions that join them. Nobody outside
+// this folder includes it.
+//
+//    node.c        inputs, deadlines, draining
+//    seat.c        the own seat: verdict on oneself, publication, displacement
+//    peer.c        the table of peers: claims, verdicts, the device
+//    search.c      where a peer's record comes from: DHT, hints, cache
+//    rendezvous.c  intents out and in, paths
+//    talk.c        messages inside the tunnels
+//    members.c     tokens that exist
+//    saved.c       what outlives the process
+//    status.c      what a person asks for
+#pragma once
+
+#include "base/overlay.h"
+#include "node/effects.h"
+#include "node/node.h"
+#include "node/status.h"
+
+enum {
+    SUBNETS_MAX = PATH_SUBNETS_MAX,
+    LIMITER_PREFIXES = 64,
+    REPLAY_MEMBERS = 64,
+    REPLAY_STRANGERS = 16,
+    KNOCKING_MAX = 4, // peers that are dealt with only because they sent an intent
+
+    BOOTSTRAP_RETRY_MS = 5000,
+    GET_TIMEOUT_MS = 12000,
+    SEARCH_BACKOFF_MIN_MS = 1000,
+    SEARCH_BACKOFF_MAX_MS = 30 * 60 * 1000,
+    LISTENS_MAX = 32, // records listened for at a time, besides the inbox
+
+    RECORD_LIFETIME_S = 20 * 60,
+    REFRESH_MS = 8 * 60 * 1000, // +- 12 %: the DHT forgets after 10 min
+    REPUBLISH_PAUSE_MS = 1000,  // mapping changes come in bursts
+    PUT_TIMEOUT_MS = 15000,
+    READ_BACK_FIRST_MS = 5000,
+    READ_BACK_MS = 60000,
+    SELF_VERDICT_WAIT_MS = 3000,
+
+    INTENT_PENDING_MS = 15000, // an intent waits so long for its sender's verdict
+    INTENT_INBOX_DELAY_MS = 400,
+    INBOX_VALUES_PER_MINUTE = 50,
+    INBOX_READ_MS = 15000,
+
+    DEVICE_READ_MS = 5000,
+    DEVICE_READ_SOON_MS = 100, // while a handshake is awaited
+    TAKE_OVER_MS = 6000,       // the passive side initiates after all
+    SAVE_DELAY_MS = 1000,
+    DELEGATION_WARN_S = 7 * 24 * 3600,
+    DELEGATION_WARN_SHORT_S = 24 * 3600,
+};
+
+// The own seat.
+//
+//    state      entered when                               left for
+//    WAITING    start; nothing usable to publish yet       PUTTING DISPLACED
+//    PUTTING    a put is under way                         PUBLISHED WAITING DISPLACED
+//    PUBLISHED  the put is done                            PUTTING WAITING DISPLACED
+//    DISPLACED  a better claim to the seat was read back   (never: a person decides)
+enum seat_state {
+    SEAT_WAITING,
+    SEAT_PUTTING,
+    SEAT_PUBLISHED,
+    SEAT_DISPLACED,
+};
+
+struct seat {
+    enum seat_state state;
+    struct verdict verdict;
+    bool judged; // a verdict other than "not read yet" was reached since the start
+    struct record record;
+    uint8_t value[RECORD_MAX_SIZE];
+    uint16_t value_size;
+    uint64_t sequence; // last one used
+    uint64_t boot;
+    uint64_t put_op;
+    uint64_t read_op;
+    bool read_once; // a read-back has ended since the start: from then on a foreign boot displaces
+    struct mono put_deadline;
+    struct mono publish_at; // never = nothing due
+    struct mono read_at;
+    struct mono judge_at;
+    struct mono published_at;
+    struct mono warn_at;
+};
+
+// A peer, from the token to the tunnel.
+//
+//    state      entered when                               left for
+//    SEARCHING  the token is wanted, no claim with a yes   ADMITTED
+//    ADMITTED   verdict yes (or grace); on the device      CONNECTED SEARCHING
+//    CONNECTED  the tunnel answers                         ADMITTED SEARCHING
+enum peer_state {
+    PEER_SEARCHING,
+    PEER_ADMITTED,
+    PEER_CONNECTED,
+};
+
+// A record as it was found, its signature verified.
+struct claim {
+    bool held;
+    struct record record;
+    uint8_t value[RECORD_MAX_SIZE];
+    uint16_t value_size;
+    struct hash256 digest;
+};
+
+struct pending_intent {
+    bool held;
+    struct intent intent;
+    enum intent_way way;
+    struct address from;
+    struct token_id via;
+    struct mono until;
+};
+
+struct peer {
+    bool used;
+    bool knocking; // here because of an intent only
+    bool wanted;   // named by the user or the configuration: kept in a large mesh
+    struct token_id token;
+    struct address overlay; // its IPv6 address
+    enum peer_state state;
+    struct mono since;
+    struct verdict verdict; // the last one reached, on `claim` or `doubt`
+    bool judged;
+    struct mono judge_at;
+    struct mono refused_reported_at;
+    bool refused_reported;
+
+    struct claim claim; // admitted
+    struct claim doubt; // the best one that the chain has not decided about
+
+    // Search.
+    uint64_t get_op;
+    uint64_t listen_op;
+    struct mono get_deadline;
+    struct mono get_at;
+    uint32_t get_backoff_ms;
+
+    // Path.
+    struct path path;
+    bool path_ready;
+    struct pending_intent pending;
+    struct intent_nonce nonce; // of the intent that a reply repeats
+    enum intent_way answer_way;
+    struct address answer_to;
+    struct token_id answer_via;
+    struct mono inbox_at; // send the intent by the inbox too; never = not due
+
+    // Device.
+    bool device_set_due;
+    bool device_remove_due;
+    struct wg_key device_remove_key;
+    struct address endpoint;      // on the device; unset = none
+    struct address last_endpoint; // where its tunnel last worked, also before a restart
+    uint16_t keepalive_s;
+    struct mono take_over_at;
+    struct wg_peer_state device;
+    bool device_known;
+    struct mono heard_at; // last message inside the tunnel
+    bool greeted;         // our hello went out in this session
+    struct budget forwards;
+};
+
+struct member {
+    struct token_id token;
+    bool enumerated; // found on chain; otherwise a hint
+};
+
+struct inbox {
+    uint64_t listen_op;
+    uint64_t get_op;
+    struct mono window_at; // start of the minute that is counted
+    uint32_t window_count;
+    struct mono read_at; // while not listening
+    struct budget members;
+    struct budget strangers;
+    struct intent_replay replay_members;
+    struct intent_replay replay_strangers;
+    struct intent_seen seen_members[REPLAY_MEMBERS];
+    struct intent_seen seen_strangers[REPLAY_STRANGERS];
+};
+
+struct node {
+    struct node_config config;
+    struct node_key own_key;
+    struct wg_key own_wg_key;
+    struct rng rng;
+    struct gate *gate;
+    struct mapping mapping;
+    struct reflector reflector;
+    struct probe_limiter limiter;
+    struct limiter_entry limiter_entries[LIMITER_PREFIXES];
+    struct effects effects;
+    struct seat seat;
+    struct inbox inbox;
+    struct peer *peers;
+    struct member *members;
+    uint16_t member_count;
+    struct node_local_address local[NODE_LOCAL_ADDRESSES_MAX];
+    uint8_t local_count;
+    struct prefix subnets[SUBNETS_MAX];
+    uint8_t subnet_count;
+
+    bool started;
+    uint32_t good_nodes;
+    bool joined;
+    bool server;
+    struct mono bootstrap_at;
+    struct mono device_at;
+    struct mono save_at;
+    uint64_t last_op;
+    struct node_counters counters;
+};
+
+// A fresh operation id; never 0.
+uint64_t node_op(struct node *node);
+void node_save_soon(struct node *node, struct mono now);
+void node_report(struct node *node, const struct node_report *report);
+// Server or client, by what is known of the own addresses.
+void node_choose_dht_role(struct node *node);
+
+// seat.c
+void seat_start(struct node *node, struct now now);
+void seat_judge(struct node *node, struct now now);
+void seat_publish_soon(struct node *node, struct mono at);
+void seat_on_value(struct node *node, struct now now, struct span value);
+void seat_on_done(struct node *node, struct now now, uint64_t op, bool ok);
+void seat_on_deadline(struct node *node, struct now now);
+struct mono seat_deadline(const struct node *node);
+// The own record's bytes, or empty before the first one is made.
+struct span seat_value(const struct node *node);
+// How long before its end a delegation is reminded of.
+uint64_t seat_warn_before_s(const struct node *node);
+
+// peer.c
+struct peer *peer_find(struct node *node, const struct token_id *token);
+// The entry of `token`, made if there is room; NULL if not. `knocking`: see struct peer.
+struct peer *peer_open(
+    struct node *node, struct now now, const struct token_id *token, bool knocking);
+void peer_close(struct node *node, struct now now, struct peer *peer);
+void peer_set_state(struct peer *peer, struct mono now, enum peer_state state);
+// Takes a value that claims to be this peer's record. `from` is set if it came straight from there.
+void peer_on_record(struct node *node, struct now now, struct peer *peer, struct span value,
+    const struct address *from);
+// Decides again about both claims.
+void peer_judge(struct node *node, struct now now, struct peer *peer);
+void peer_on_validated(
+    struct node *node, struct now now, struct peer *peer, const struct path_output *output);
+void peer_on_alive(struct node *node, struct now now, struct peer *peer);
+// The path machine has noticed that the tunnel is silent, or given an attempt up.
+void peer_on_lost(struct node *node, struct now now, struct peer *peer);
+void peer_on_failed(struct peer *peer, enum path_why why);
+void peer_on_device(struct now now, struct peer *peer, const struct wg_peer_state *state);
+void peer_on_deadline(struct node *node, struct now now, struct peer *peer);
+struct mono peer_deadline(const struct peer *peer);
+bool peer_next_device_effect(struct node *node, struct peer *peer, struct node_effect *ret);
+// True if messages can be sent through its tunnel.
+bool peer_is_up(const struct peer *peer);
+
+// search.c
+void search_start(struct node *node, struct now now, struct peer *peer);
+void search_stop(struct node *node, struct peer *peer);
+void search_on_done(struct node *node, struct now now, struct peer *peer);
+void search_on_deadline(struct node *node, struct now now, struct peer *peer);
+
+// rendezvous.c
+void rendezvous_start(struct node *node, struct now now, struct peer *peer);
+void rendezvous_drain(struct node *node, struct now now, struct peer *peer);
+void rendezvous_on_deadline(struct node *node, struct now now, struct peer *peer);
+void rendezvous_use_pending(struct node *node, struct now now, struct peer *peer);
+void rendezvous_mapping_changed(struct node *node, struct now now);
+// `peer`'s tunnel has come up: it may carry intents, and reflect if it is public.
+void rendezvous_new_tunnel(struct node *node, struct now now, const struct peer *peer);
+// Sends again the intents that have not been answered.
+void rendezvous_nudge(struct node *node, struct now now);
+
+// What came with an intent.
+struct intent_arrival {
+    enum intent_way way;
+    struct address from; // direct
+    struct token_id via; // tunnel: who handed it on
+    struct span record;  // may be empty
+    struct span intent;
+};
+void rendezvous_on_intent(struct node *node, struct now now, const struct intent_arrival *arrival);
+void inbox_start(struct node *node, struct now now);
+void inbox_on_value(struct node *node, struct now now, struct span value);
+void inbox_on_deadline(struct node *node, struct now now);
+
+// talk.c
+void talk_hello(struct node *node, struct peer *peer);
+void talk_send(struct node *node, const struct peer *peer, const struct message *message);
+void talk_on_message(
+    struct node *node, struct now now, const struct address *from, struct span bytes);
+
+// members.c
+void members_add(struct node *node, struct now now, const struct token_id *token, bool enumerated);
+void members_fill(struct node *node, struct now now);
+
+// saved.c
+enum status saved_import(struct node *node, struct now now, struct span state);

@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Peers: which claim to a seat is believed, and what the device should hold because of it.
+//
+// A claim is a record whose signature verifies. It is admitted on a yes of the gate; while the
+// chain has not decided, the best one waits as `doubt`. A peer gets onto the device with its
+// admission, first without an endpoint: it can answer a handshake from then on, and a probe of it
+// is answered only after that.
+#include "node/inner.h"
+
+#include <string.h>
+
+enum {
+    REFUSED_REPORT_MS = 10000,
+    KNOCKING_MS = 60000, // how long a stranger's entry is kept without a yes
+};
+
+struct peer *peer_find(struct node *node, const struct token_id *token)
+{
+    for (size_t i = 0; i < node->config.capacity.peers; i++) {
+        struct peer *peer = &node->peers[i];
+        if (peer->used && token_id_equal(&peer->token, token)) {
+            return peer;
+        }
+    }
+    return NULL;
+}
+
+bool peer_is_up(const struct peer *peer)
+{
+    return peer->state == PEER_CONNECTED;
+}
+
+static const char *const peer_state_names[] = {
+    [PEER_SEARCHING] = "searching",
+    [PEER_ADMITTED] = "admitted",
+    [PEER_CONNECTED] = "connected",
+};
+
+void peer_set_state(struct peer *peer, struct mono now, enum peer_state state)
+{
+    static const bool legal[][3] = {
+        [PEER_SEARCHING] = {[PEER_ADMITTED] = true},
+        [PEER_ADMITTED] = {[PEER_CONNECTED] = true, [PEER_SEARCHING] = true},
+        [PEER_CONNECTED] = {[PEER_ADMITTED] = true, [PEER_SEARCHING] = true},
+    };
+    if (state == peer->state) {
+        return;
+    }
+    ASSERT(legal[peer->state][state] && peer_state_names[state] != NULL);
+    peer->state = state;
+    peer->since = now;
+}
+
+// Room for one more: an unused entry, or for a member that of a stranger who has got nowhere.
+static struct peer *peer_room(struct node *node, struct now now, bool knocking)
+{
+    size_t knocks = 0;
+    struct peer *room = NULL;
+    struct peer *knocker = NULL;
+    for (size_t i = 0; i < node->config.capacity.peers; i++) {
+        struct peer *peer = &node->peers[i];
+        if (!peer->used && !peer->device_remove_due && room == NULL) {
+            room = peer;
+        }
+        if (peer->used && peer->knocking) {
+            knocks++;
+            knocker = peer->state == PEER_SEARCHING ? peer : knocker;
+        }
+    }
+    if (knocking) {
+        return knocks < KNOCKING_MAX ? room : NULL;
+    }
+    if (room == NULL && knocker != NULL) {
+        peer_close(node, now, knocker);
+        room = knocker;
+    }
+    return room;
+}
+
+struct peer *peer_open(
+    struct node *node, struct now now, const struct token_id *token, bool knocking)
+{
+    struct peer *peer = peer_find(node, token);
+    if (peer != NULL) {
+        return peer;
+    }
+    peer = peer_room(node, now, knocking);
+    if (peer == NULL) {
+        return NULL;
+    }
+    *peer = (struct peer){.used = true,
+        .knocking = knocking,
+        .token = *token,
+        .overlay = overlay_ipv6(&node->config.keys.id, token),
+        .state = PEER_SEARCHING,
+        .since = now.mono,
+        .judge_at = mono_never(),
+        .get_deadline = mono_never(),
+        .get_at = mono_never(),
+        .inbox_at = mono_never(),
+        .take_over_at = mono_never()};
+    if (node->started) {
+        (void)gate_watch(node->gate, token, now);
+        (void)gate_refresh(node->gate, token, now);
+        search_start(node, now, peer);
+    }
+    return peer;
+}
+
+static void forget_path(struct peer *peer, struct mono now)
+{
+    if (peer->path_ready) {
+        path_stop(&peer->path, now);
+        probe_key_wipe(&peer->path.key);
+        peer->path_ready = false;
+    }
+    peer->endpoint = (struct address){0};
+    peer->keepalive_s = 0;
+    peer->take_over_at = mono_never();
+    peer->inbox_at = mono_never();
+    peer->device_known = false;
+    peer->greeted = false;
+}
+
+static void take_off_device(struct node *node, struct peer *peer, struct mono now)
+{
+    if (peer->path_ready) {
+        peer->device_remove_due = true;
+        peer->device_remove_key = peer->claim.record.wg_key;
+        peer->device_set_due = false;
+        node->counters.peers_removed++;
+    }
+    forget_path(peer, now);
+}
+
+void peer_close(struct node *node, struct now now, struct peer *peer)
+{
+    take_off_device(node, peer, now.mono);
+    search_stop(node, peer);
+    gate_unwatch(node->gate, &peer->token);
+    peer->claim.held = false;
+    peer->doubt.held = false;
+    peer->used = false;
+}
+
+static void expel(struct node *node, struct now now, struct peer *peer)
+{
+    struct node_report report = {.event = EVENT_REMOVED,
+        .token = peer->token,
+        .verdict = peer->verdict,
+        .address = peer->endpoint};
+    node_report(node, &report);
+    take_off_device(node, peer, now.mono);
+    peer->claim.held = false;
+    peer_set_state(peer, now.mono, PEER_SEARCHING);
+    peer->get_backoff_ms = 0;
+    search_start(node, now, peer);
+    node_save_soon(node, now.mono);
+}
+
+static void report_refused(struct node *node, struct now now, struct peer *peer,
+    const struct verdict *verdict, const struct address *from)
+{
+    node->counters.records_refused++;
+    if (!peer->claim.held) {
+        peer->verdict = *verdict;
+        peer->judged = true;
+    }
+    if (peer->refused_reported &&
+        mono_since(peer->refused_reported_at, now.mono) < REFUSED_REPORT_MS) {
+        return;
+    }
+    peer->refused_reported = true;
+    peer->refused_reported_at = now.mono;
+    struct node_report report = {.event = EVENT_REFUSED, .token = peer->token, .verdict = *verdict};
+    if (from != NULL) {
+        report.address = *from;
+    }
+    node_report(node, &report);
+}
+
+static struct verdict decide(struct node *node, struct now now, const struct record *record)
+{
+    struct gate_claim claim = {
+        .delegation = &record->delegation, .wg_key = record->wg_key, .sequence = record->sequence};
+    return gate_decide(node->gate, now, &claim);
+}
+
+// Makes the path machine of an admitted claim; false if its WireGuard key is no usable point.
+static bool make_path(struct node *node, struct peer *peer)
+{
+    struct probe_pair pair = {.network = node->config.keys.id,
+        .own_key = node->own_wg_key,
+        .peer_key = peer->claim.record.wg_key,
+        .own_token = node->config.token,
+        .peer_token = peer->token};
+    struct path_config config = {
+        .controlling = token_id_compare(&node->config.token, &peer->token) < 0};
+    struct probe_key key;
+    if (probe_key_derive(&node->config.wg_secret, &pair, &key) != OK) {
+        return false;
+    }
+    path_init(&peer->path, &config, &key);
+    probe_key_wipe(&key);
+    peer->path_ready = true;
+    return true;
+}
+
+// `found` becomes what is believed of this seat.
+static void admit(struct node *node, struct now now, struct peer *peer, const struct claim *found)
+{
+    bool same_key = peer->claim.held && peer->path_ready &&
+                    wg_key_equal(&peer->claim.record.wg_key, &found->record.wg_key);
+    if (!same_key) {
+        take_off_device(node, peer, now.mono);
+        peer_set_state(peer, now.mono, PEER_SEARCHING);
+    }
+    peer->claim = *found;
+    peer->knocking = false;
+    node->counters.records_accepted++;
+    node_save_soon(node, now.mono);
+    if (same_key) {
+        if (peer->state != PEER_CONNECTED) {
+            rendezvous_start(node, now, peer);
+        }
+        return;
+    }
+    if (!make_path(node, peer)) {
+        peer->claim.held = false;
+        return;
+    }
+    node->counters.peers_admitted++;
+    peer->device_set_due = true;
+    node->device_at = mono_min(node->device_at, mono_add(now.mono, DEVICE_READ_MS));
+    peer_set_state(peer, now.mono, PEER_ADMITTED);
+    struct node_report report = {
+        .event = EVENT_VERIFIED, .token = peer->token, .verdict = peer->verdict};
+    node_report(node, &report);
+    rendezvous_start(node, now, peer);
+    rendezvous_use_pending(node, now, peer);
+}
+
+// Decides about a claim that is not admitted yet.
+static void weigh(struct node *node, struct now now, struct peer *peer, const struct claim *found,
+    const struct address *from)
+{
+    struct verdict verdict = decide(node, now, &found->record);
+    bool in_grace = verdict.kind == VERDICT_UNKNOWN && verdict.grace_left_ms > 0;
+    if (verdict.kind == VERDICT_YES || in_grace) {
+        struct claim taken = *found; // `found` may be the doubt itself
+        peer->doubt.held = false;
+        peer->verdict = verdict;
+        peer->judged = true;
+        peer->judge_at = verdict.until;
+        admit(node, now, peer, &taken);
+        return;
+    }
+    if (verdict.kind == VERDICT_NO) {
+        peer->doubt.held = peer->doubt.held && found != &peer->doubt;
+        report_refused(node, now, peer, &verdict, from);
+        return;
+    }
+    if (!peer->claim.held) {
+        peer->verdict = verdict;
+        peer->judged = true;
+    }
+    if (found != &peer->doubt &&
+        (!peer->doubt.held || record_outranks(&found->record, &peer->doubt.record))) {
+        peer->doubt = *found;
+        (void)gate_refresh(node->gate, &peer->token, now);
+    }
+}
+
+// The owner is known and is somebody else: said so, without a look at the signature.
+static bool refuse_other_owner(struct node *node, struct now now, struct peer *peer,
+    const struct record *record, const struct address *from)
+{
+    struct gate_reading reading = gate_read(node->gate, &record->token, now);
+    if (reading.kind != VERDICT_YES ||
+        eth_address_equal(&reading.owner, &record->delegation.owner)) {
+        return false;
+    }
+    struct verdict verdict = decide(node, now, record);
+    if (verdict.kind == VERDICT_NO) {
+        report_refused(node, now, peer, &verdict, from);
+    }
+    return true;
+}
+
+static bool is_held(const struct claim *claim, const struct hash256 *digest)
+{
+    return claim->held && hash256_equal(&claim->digest, digest);
+}
+
+static void report_resolved(struct node *node, const struct peer *peer)
+{
+    if (!peer->claim.held && !peer->doubt.held) {
+        struct node_report report = {.event = EVENT_RESOLVED, .token = peer->token};
+        node_report(node, &report);
+    }
+}
+
+void peer_on_record(struct node *node, struct now now, struct peer *peer, struct span value,
+    const struct address *from)
+{
+    struct claim found = {.held = true, .digest = value_digest(value)};
+    struct dht_key at = key_of_record(&node->config.keys, &peer->token);
+    struct parsed_record parsed;
+    if (is_held(&peer->claim, &found.digest) || is_held(&peer->doubt, &found.digest)) {
+        return;
+    }
+    if (record_parse(&node->config.keys, &at, value, &parsed) != OK ||
+        record_check_time(&parsed.record, gate_time(node->gate, now)) != OK) {
+        node->counters.records_malformed++;
+        return;
+    }
+    found.record = parsed.record;
+    if (peer->claim.held && !record_outranks(&found.record, &peer->claim.record)) {
+        node->counters.records_outranked++;
+        return;
+    }
+    if (refuse_other_owner(node, now, peer, &found.record, from)) {
+        return;
+    }
+    if (record_verify(&node->config.keys, &parsed) != OK) {
+        node->counters.records_malformed++;
+        return;
+    }
+    if (record_is_tombstone(&found.record)) {
+        // The gate remembers what it retires; the seat's claim is judged by that.
+        (void)decide(node, now, &found.record);
+        peer_judge(node, now, peer);
+        return;
+    }
+    memcpy(found.value, value.data, value.size);
+    found.value_size = (uint16_t)value.size;
+    report_resolved(node, peer);
+    weigh(node, now, peer, &found, from);
+}
+
+void peer_judge(struct node *node, struct now now, struct peer *peer)
+{
+    peer->judge_at = mono_never();
+    if (peer->claim.held) {
+        struct verdict verdict = decide(node, now, &peer->claim.record);
+        peer->verdict = verdict;
+        peer->judge_at = verdict.until;
+        if (verdict.kind == VERDICT_NO ||
+            (verdict.kind == VERDICT_UNKNOWN && verdict.grace_left_ms == 0)) {
+            expel(node, now, peer);
+        }
+    }
+    if (peer->doubt.held) {
+        weigh(node, now, peer, &peer->doubt, NULL);
+    }
+}
+
+void peer_on_validated(
+    struct node *node, struct now now, struct peer *peer, const struct path_output *output)
+{
+    struct node_report report = {
+        .event = EVENT_PUNCHED, .token = peer->token, .address = output->to};
+    node_report(node, &report);
+    peer->endpoint = output->to;
+    peer->device_set_due = true;
+    node->device_at = mono_min(node->device_at, mono_add(now.mono, DEVICE_READ_SOON_MS));
+    // Two initiations that cross each other make both fail until WireGuard's 5 s retry; so one
+    // side begins, and the other only after it should have heard of it.
+    if (peer->path.config.controlling || peer_is_up(peer)) {
+        peer->keepalive_s = output->keepalive_s;
+        talk_hello(node, peer);
+    } else {
+        peer->take_over_at = mono_add(now.mono, TAKE_OVER_MS);
+    }
+}
+
+void peer_on_alive(struct node *node, struct now now, struct peer *peer)
+{
+    peer->heard_at = now.mono;
+    if (peer->state != PEER_ADMITTED) {
+        return;
+    }
+    peer_set_state(peer, now.mono, PEER_CONNECTED);
+    peer->last_endpoint = peer->endpoint;
+    node_save_soon(node, now.mono);
+    struct node_report report = {
+        .event = EVENT_CONNECTED, .token = peer->token, .address = peer->endpoint};
+    node_report(node, &report);
+    if (peer->keepalive_s == 0) {
+        peer->keepalive_s = PATH_KEEPALIVE_S;
+        peer->device_set_due = true;
+    }
+    peer->take_over_at = mono_never();
+    peer->inbox_at = mono_never();
+    search_stop(node, peer);
+    if (!peer->greeted) {
+        talk_hello(node, peer);
+    }
+    rendezvous_new_tunnel(node, now, peer);
+}
+
+void peer_on_lost(struct node *node, struct now now, struct peer *peer)
+{
+    if (peer->state == PEER_CONNECTED) {
+        peer_set_state(peer, now.mono, PEER_ADMITTED);
+    }
+    peer->greeted = false;
+    peer->get_backoff_ms = 0;
+    search_start(node, now, peer);
+}
+
+void peer_on_failed(struct peer *peer, enum path_why why)
+{
+    if (why == PATH_WHY_NO_HANDSHAKE && peer->state == PEER_ADMITTED) {
+        // A clock that was set back makes WireGuard refuse every initiation (TAI64N must grow);
+        // only a peer that is new to the device starts afresh.
+        peer->device_remove_due = true;
+        peer->device_remove_key = peer->claim.record.wg_key;
+        peer->device_set_due = true;
+    }
+}
+
+void peer_on_device(struct now now, struct peer *peer, const struct wg_peer_state *state)
+{
+    if (!peer->path_ready) {
+        return;
+    }
+    uint64_t handshake_ms = state->handshake_unix_ns / 1000000;
+    struct path_device device = {.has_handshake = handshake_ms != 0,
+        .handshake_age_ms = now.unix_time.ms > handshake_ms ? now.unix_time.ms - handshake_ms : 0,
+        .rx_bytes = state->rx_bytes};
+    peer->device = *state;
+    peer->device_known = true;
+    if (address_is_set(&state->endpoint)) {
+        peer->endpoint = state->endpoint;
+    }
+    path_on_device(&peer->path, now.mono, &device);
+}
+
+bool peer_next_device_effect(struct node *node, struct peer *peer, struct node_effect *ret)
+{
+    if (peer->device_remove_due) {
+        peer->device_remove_due = false;
+        *ret = (struct node_effect){
+            .kind = EFFECT_PEER_REMOVE, .peer = {.key = peer->device_remove_key}};
+        return true;
+    }
+    if (!peer->device_set_due || !peer->used) {
+        return false;
+    }
+    peer->device_set_due = false;
+    *ret = (struct node_effect){.kind = EFFECT_PEER_SET,
+        .token = peer->token,
+        .peer = {.key = peer->claim.record.wg_key,
+            .endpoint = peer->endpoint,
+            .allowed = {prefix_of(&peer->overlay, 128)},
+            .allowed_count = 1,
+            .keepalive_s = peer->keepalive_s}};
+    struct address ipv4;
+    if (node->config.ipv4 && overlay_ipv4(&node->config.ipv4_prefix, &peer->token, &ipv4) == OK) {
+        ret->peer.allowed[ret->peer.allowed_count++] = prefix_of(&ipv4, 32);
+    }
+    return true;
+}
+
+void peer_on_deadline(struct node *node, struct now now, struct peer *peer)
+{
+    if (mono_due(peer->judge_at, now.mono)) {
+        peer_judge(node, now, peer);
+    }
+    if (mono_due(peer->take_over_at, now.mono)) {
+        peer->take_over_at = mono_never();
+        peer->keepalive_s = PATH_KEEPALIVE_S;
+        peer->device_set_due = true;
+        talk_hello(node, peer);
+    }
+    if (peer->knocking && peer->state == PEER_SEARCHING &&
+        mono_since(peer->since, now.mono) >= KNOCKING_MS) {
+        peer_close(node, now, peer);
+    }
+}
+
+struct mono peer_deadline(const struct peer *peer)
+{
+    struct mono next = mono_min(peer->judge_at, peer->take_over_at);
+    next = mono_min(next, mono_min(peer->get_at, peer->get_deadline));
+    next = mono_min(next, peer->inbox_at);
+    if (peer->path_ready) {
+        next = mono_min(next, path_deadline(&peer->path));
+    }
+    if (peer->knocking && peer->state == PEER_SEARCHING) {
+        next = mono_min(next, mono_add(peer->since, KNOCKING_MS));
+    }
+    return next;
+}

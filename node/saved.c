@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// What outlives the process: the own sequence, the gate's floors and last yes, and the peers'
+// records with the endpoints that last worked, so that a restart dials at once. Whoever stores the
+// bytes guards them against damage; they are read as strictly as anything from outside.
+//
+//    u8 version = 1 | network id 32 B | token 32 B | u64 sequence
+//    u32 size | gate state
+//    u16 count | count x (token 32 B | u16 size | record | u8 family | ip 16 B | u16 port)
+#include "node/inner.h"
+
+#include <string.h>
+
+enum {
+    SAVED_VERSION = 1,
+    SAVED_HEAD_SIZE = 1 + 32 + 32 + 8 + 4 + 2,
+    SAVED_PEER_SIZE = 32 + 2 + RECORD_MAX_SIZE + 1 + 16 + 2,
+};
+
+size_t node_state_size_max(const struct node *node)
+{
+    return SAVED_HEAD_SIZE + gate_state_size_max(node->gate) +
+           (size_t)node->config.capacity.peers * SAVED_PEER_SIZE;
+}
+
+static void write_peer(struct writer *writer, const struct peer *peer)
+{
+    write_bytes(writer, peer->token.bytes, sizeof peer->token.bytes);
+    write_u16(writer, peer->claim.value_size);
+    write_bytes(writer, peer->claim.value, peer->claim.value_size);
+    write_u8(writer, (uint8_t)peer->last_endpoint.family);
+    write_bytes(writer, peer->last_endpoint.ip, sizeof peer->last_endpoint.ip);
+    write_u16(writer, peer->last_endpoint.port);
+}
+
+static void write_gate(struct node *node, struct now now, struct writer *writer)
+{
+    // The size stands before the state: leave its place, write the state, fill it in.
+    size_t size_at = writer->size;
+    write_u32(writer, 0);
+    size_t begin = writer->size;
+    if (gate_state_export(node->gate, now, writer) != OK) {
+        writer_fail(writer, ERR_FULL);
+        return;
+    }
+    if (writer_finish(writer) == OK) {
+        struct writer place = writer_of(writer->data + size_at, 4);
+        write_u32(&place, (uint32_t)(writer->size - begin));
+    }
+}
+
+enum status node_export(struct node *node, struct now now, struct writer *writer)
+{
+    write_u8(writer, SAVED_VERSION);
+    write_bytes(writer, node->config.keys.id.bytes, sizeof node->config.keys.id.bytes);
+    write_bytes(writer, node->config.token.bytes, sizeof node->config.token.bytes);
+    write_u64(writer, node->seat.sequence);
+    write_gate(node, now, writer);
+    uint16_t count = 0;
+    for (size_t i = 0; i < node->config.capacity.peers; i++) {
+        count = (uint16_t)(count + (node->peers[i].used && node->peers[i].claim.held));
+    }
+    write_u16(writer, count);
+    for (size_t i = 0; i < node->config.capacity.peers; i++) {
+        if (node->peers[i].used && node->peers[i].claim.held) {
+            write_peer(writer, &node->peers[i]);
+        }
+    }
+    return writer_finish(writer);
+}
+
+static struct address read_endpoint(struct reader *reader)
+{
+    struct address address = {0};
+    uint8_t family = read_u8(reader);
+    read_bytes(reader, address.ip, sizeof address.ip);
+    address.port = read_u16(reader);
+    if (family != FAMILY_NONE && family != FAMILY_IPV4 && family != FAMILY_IPV6) {
+        reader_fail(reader, ERR_RANGE);
+        return (struct address){0};
+    }
+    address.family = (enum address_family)family;
+    return address;
+}
+
+// A record waits as `doubt` for the chain's word, like any other.
+static void read_peer(struct node *node, struct now now, struct reader *reader)
+{
+    struct token_id token;
+    read_bytes(reader, token.bytes, sizeof token.bytes);
+    uint16_t size = read_u16(reader);
+    struct span value = read_span(reader, size);
+    struct address endpoint = read_endpoint(reader);
+    if (reader->failure != OK || token_id_equal(&token, &node->config.token)) {
+        return;
+    }
+    struct dht_key at = key_of_record(&node->config.keys, &token);
+    struct claim claim = {.held = true, .value_size = size, .digest = value_digest(value)};
+    if (size > sizeof claim.value ||
+        record_decode(&node->config.keys, &at, value, &claim.record) != OK ||
+        record_is_tombstone(&claim.record)) {
+        return;
+    }
+    struct peer *peer = peer_open(node, now, &token, false);
+    if (peer != NULL) {
+        memcpy(claim.value, value.data, size);
+        peer->doubt = claim;
+        peer->last_endpoint = endpoint;
+    }
+}
+
+enum status saved_import(struct node *node, struct now now, struct span state)
+{
+    struct reader reader = reader_of(state);
+    if (read_u8(&reader) != SAVED_VERSION) {
+        reader_fail(&reader, ERR_VERSION);
+    }
+    struct network_id network;
+    struct token_id token;
+    read_bytes(&reader, network.bytes, sizeof network.bytes);
+    read_bytes(&reader, token.bytes, sizeof token.bytes);
+    uint64_t sequence = read_u64(&reader);
+    struct span gate = read_span(&reader, read_u32(&reader));
+    uint16_t count = read_u16(&reader);
+    if (reader.failure != OK) {
+        return reader.failure;
+    }
+    if (memcmp(network.bytes, node->config.keys.id.bytes, sizeof network.bytes) != 0) {
+        return ERR_MISMATCH;
+    }
+    enum status status = gate_state_import(node->gate, now, gate);
+    if (status != OK) {
+        return status;
+    }
+    // With another token the sequence is of another seat; floors and peers are still good.
+    node->seat.sequence = token_id_equal(&token, &node->config.token) ? sequence : 0;
+    for (uint16_t i = 0; i < count && reader.failure == OK; i++) {
+        read_peer(node, now, &reader);
+    }
+    return reader_finish(&reader);
+}

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The own seat: what the chain says of it, and the record that tells the others where we are.
+//
+// Nothing is published before there is a usable candidate, or when the own reading of the chain
+// says no (others would refuse it anyway). An unknown reading does not keep a record back: others
+// may see the chain when we do not.
+#include "node/inner.h"
+
+#include <string.h>
+
+static void seat_set_state(struct seat *seat, enum seat_state state)
+{
+    static const bool legal[][4] = {
+        [SEAT_WAITING] = {[SEAT_PUTTING] = true, [SEAT_DISPLACED] = true},
+        [SEAT_PUTTING] = {[SEAT_PUBLISHED] = true, [SEAT_WAITING] = true, [SEAT_DISPLACED] = true},
+        [SEAT_PUBLISHED] = {[SEAT_PUTTING] = true, [SEAT_WAITING] = true, [SEAT_DISPLACED] = true},
+        [SEAT_DISPLACED] = {[SEAT_DISPLACED] = false},
+    };
+    ASSERT(state == seat->state || legal[seat->state][state]);
+    seat->state = state;
+}
+
+struct span seat_value(const struct node *node)
+{
+    return span_of(node->seat.value, node->seat.value_size);
+}
+
+void seat_start(struct node *node, struct now now)
+{
+    struct seat *seat = &node->seat;
+    seat->boot = rng_u64(&node->rng);
+    seat->judge_at = mono_add(now.mono, SELF_VERDICT_WAIT_MS);
+    seat->warn_at = now.mono;
+    seat_publish_soon(node, now.mono);
+}
+
+void seat_publish_soon(struct node *node, struct mono at)
+{
+    node->seat.publish_at = mono_min(node->seat.publish_at, at);
+}
+
+void seat_judge(struct node *node, struct now now)
+{
+    struct seat *seat = &node->seat;
+    struct gate_claim claim = {.delegation = &node->config.delegation,
+        .wg_key = node->own_wg_key,
+        .sequence = seat->sequence};
+    struct verdict verdict = gate_decide(node->gate, now, &claim);
+    bool news = verdict.kind != seat->verdict.kind || verdict.reason != seat->verdict.reason;
+    bool first = !seat->judged && verdict.reason != REASON_NOT_READ;
+    seat->verdict = verdict;
+    seat->judge_at = verdict.until;
+    if (first || (seat->judged && news)) {
+        seat->judged = true;
+        struct node_report report = {
+            .event = EVENT_SELF_VERDICT, .token = node->config.token, .verdict = verdict};
+        node_report(node, &report);
+        seat_publish_soon(node, now.mono);
+        seat_on_deadline(node, now);
+    }
+}
+
+static bool may_publish(const struct node *node, struct now now)
+{
+    const struct seat *seat = &node->seat;
+    bool somewhere = node->joined || node->config.bootstrap_count == 0;
+    bool refused = seat->judged && seat->verdict.kind == VERDICT_NO && !node->config.insist;
+    // Until the first reading, for a moment: a node without a seat should learn that first.
+    bool waiting = !seat->judged && !mono_due(seat->judge_at, now.mono);
+    return node->started && somewhere && !refused && !waiting && seat->state != SEAT_DISPLACED &&
+           seat->put_op == 0;
+}
+
+static bool make_record(struct node *node, struct now now)
+{
+    struct seat *seat = &node->seat;
+    struct record record = {.token = node->config.token,
+        .node_key = node->own_key,
+        .wg_key = node->own_wg_key,
+        .sequence = record_next_sequence(now.unix_time, seat->sequence, 0),
+        .boot = seat->boot,
+        .not_after_s = gate_time(node->gate, now).ms / 1000 + RECORD_LIFETIME_S,
+        .nat_class = mapping_view(&node->mapping).nat_class,
+        .flags = node->server ? RECORD_ENTRY : 0,
+        .delegation = node->config.delegation};
+    mapping_candidates(&node->mapping, AUDIENCE_PUBLIC, &record.candidates);
+    size_t size = 0;
+    if (record.candidates.count == 0 || record_encode(&node->config.keys, &node->config.node_secret,
+                                            &record, seat->value, &size) != OK) {
+        return false;
+    }
+    seat->value_size = (uint16_t)size;
+    seat->sequence = record.sequence;
+    seat->record = record;
+    node_save_soon(node, now.mono);
+    return true;
+}
+
+static void publish(struct node *node, struct now now)
+{
+    struct seat *seat = &node->seat;
+    if (!may_publish(node, now)) {
+        return;
+    }
+    seat->publish_at = mono_never();
+    if (!make_record(node, now)) {
+        return; // the mapping, when it comes, publishes
+    }
+    seat->put_op = node_op(node);
+    seat->put_deadline = mono_add(now.mono, PUT_TIMEOUT_MS);
+    seat_set_state(seat, SEAT_PUTTING);
+    struct node_effect effect = {.kind = EFFECT_DHT_PUT,
+        .op = seat->put_op,
+        .key = key_of_record(&node->config.keys, &node->config.token),
+        .value_id = value_id_of_record(&node->own_key),
+        .bytes = seat_value(node)};
+    effects_push(&node->effects, &effect);
+}
+
+static void on_put_done(struct node *node, struct now now, bool ok)
+{
+    struct seat *seat = &node->seat;
+    seat->put_op = 0;
+    seat->put_deadline = mono_never();
+    if (seat->state != SEAT_PUTTING) {
+        return;
+    }
+    // Alone, a put reaches nobody and still is all that can be done.
+    bool reached = ok || node->good_nodes == 0;
+    seat_set_state(seat, reached ? SEAT_PUBLISHED : SEAT_WAITING);
+    seat_publish_soon(node, mono_add(now.mono, reached ? rng_jitter(&node->rng, REFRESH_MS, 12)
+                                                       : SEARCH_BACKOFF_MIN_MS * 5));
+    if (reached) {
+        seat->published_at = now.mono;
+        seat->read_at = mono_min(seat->read_at, mono_add(now.mono, READ_BACK_FIRST_MS));
+        struct node_report report = {.event = EVENT_PUBLISHED, .token = node->config.token};
+        node_report(node, &report);
+    }
+}
+
+void seat_on_done(struct node *node, struct now now, uint64_t op, bool ok)
+{
+    struct seat *seat = &node->seat;
+    if (op == seat->put_op && op != 0) {
+        on_put_done(node, now, ok);
+    } else if (op == seat->read_op && op != 0) {
+        seat->read_op = 0;
+        seat->read_once = true;
+    }
+}
+
+static void displace(struct node *node, struct now now)
+{
+    struct seat *seat = &node->seat;
+    seat_set_state(seat, SEAT_DISPLACED);
+    seat->publish_at = mono_never();
+    struct node_report report = {.event = EVENT_DISPLACED, .token = node->config.token};
+    node_report(node, &report);
+    for (size_t i = 0; i < node->config.capacity.peers; i++) {
+        if (node->peers[i].used) {
+            peer_close(node, now, &node->peers[i]);
+        }
+    }
+}
+
+void seat_on_value(struct node *node, struct now now, struct span value)
+{
+    struct seat *seat = &node->seat;
+    struct dht_key at = key_of_record(&node->config.keys, &node->config.token);
+    struct record seen;
+    if (seat->state == SEAT_DISPLACED || span_equal(value, seat_value(node)) ||
+        record_decode(&node->config.keys, &at, value, &seen) != OK) {
+        return;
+    }
+    bool own_key = node_key_equal(&seen.node_key, &node->own_key);
+    if (own_key && !seat->read_once) {
+        // Left from an earlier run of ours whose sequence ran ahead of this clock.
+        if (seen.sequence >= seat->sequence) {
+            seat->sequence = seen.sequence;
+            seat_publish_soon(node, now.mono);
+        }
+        return;
+    }
+    if (seat->value_size == 0 || !record_displaces(&seen, &seat->record)) {
+        return;
+    }
+    // Only a claim that the chain says yes to takes the seat.
+    struct gate_claim claim = {
+        .delegation = &seen.delegation, .wg_key = seen.wg_key, .sequence = seen.sequence};
+    if (own_key || gate_decide(node->gate, now, &claim).kind == VERDICT_YES) {
+        displace(node, now);
+    }
+}
+
+static void read_back(struct node *node, struct now now)
+{
+    struct seat *seat = &node->seat;
+    seat->read_at = mono_add(now.mono, READ_BACK_MS);
+    struct node_effect effect = {.kind = EFFECT_DHT_CANCEL, .op = seat->read_op};
+    if (seat->read_op != 0) {
+        effects_push(&node->effects, &effect);
+    }
+    seat->read_op = node_op(node);
+    effect.kind = EFFECT_DHT_GET;
+    effect.op = seat->read_op;
+    effect.key = key_of_record(&node->config.keys, &node->config.token);
+    effects_push(&node->effects, &effect);
+}
+
+// Reminds in time: a week before the end, or a day where the delegation was shorter than that.
+static void warn_of_ending(struct node *node, struct now now)
+{
+    struct seat *seat = &node->seat;
+    const struct delegation *delegation = &node->config.delegation;
+    uint64_t now_s = gate_time(node->gate, now).ms / 1000;
+    uint64_t left_s = delegation->not_after_s > now_s ? delegation->not_after_s - now_s : 0;
+    seat->warn_at = mono_add(now.mono, 24ULL * 3600 * 1000);
+    if (left_s <= seat_warn_before_s(node)) {
+        struct node_report report = {
+            .event = EVENT_DELEGATION_ENDING, .token = node->config.token, .left_s = left_s};
+        node_report(node, &report);
+    } else {
+        struct mono due = mono_add(now.mono, (left_s - seat_warn_before_s(node)) * 1000);
+        seat->warn_at = mono_min(seat->warn_at, due);
+    }
+}
+
+uint64_t seat_warn_before_s(const struct node *node)
+{
+    const struct delegation *delegation = &node->config.delegation;
+    uint64_t window_s = delegation->not_after_s - delegation->not_before_s;
+    return window_s > DELEGATION_WARN_S ? DELEGATION_WARN_S : DELEGATION_WARN_SHORT_S;
+}
+
+void seat_on_deadline(struct node *node, struct now now)
+{
+    struct seat *seat = &node->seat;
+    if (!node->started || seat->state == SEAT_DISPLACED) {
+        return;
+    }
+    if (mono_due(seat->judge_at, now.mono)) {
+        if (!seat->judged) {
+            seat->judge_at = mono_never();
+            seat->judged = true;
+            struct node_report report = {
+                .event = EVENT_SELF_VERDICT, .token = node->config.token, .verdict = seat->verdict};
+            node_report(node, &report);
+        } else {
+            seat->judge_at = mono_never();
+            seat_judge(node, now);
+        }
+    }
+    if (mono_due(seat->put_deadline, now.mono)) {
+        on_put_done(node, now, false);
+    }
+    if (mono_due(seat->publish_at, now.mono)) {
+        publish(node, now);
+        if (mono_due(seat->publish_at, now.mono)) {
+            seat->publish_at = mono_add(now.mono, REPUBLISH_PAUSE_MS);
+        }
+    }
+    if (mono_due(seat->read_at, now.mono)) {
+        read_back(node, now);
+    }
+    if (mono_due(seat->warn_at, now.mono)) {
+        warn_of_ending(node, now);
+    }
+}
+
+struct mono seat_deadline(const struct node *node)
+{
+    const struct seat *seat = &node->seat;
+    if (!node->started || seat->state == SEAT_DISPLACED) {
+        return mono_never();
+    }
+    struct mono next = mono_min(seat->judge_at, seat->put_deadline);
+    next = mono_min(next, seat->publish_at);
+    next = mono_min(next, seat->read_at);
+    return mono_min(next, seat->warn_at);
+}
