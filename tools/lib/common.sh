@@ -3,7 +3,9 @@
 #
 # What every script in tools/ shares: strict mode, the project's root, who builds, how a script
 # speaks, and the tally of results. Source it first.
-set -euo pipefail
+set -Eeuo pipefail
+# No script ends without a word: what fails unexpectedly names its place.
+trap 'printf "%s:%d: \"%s\" failed\n" "${BASH_SOURCE[0]}" "$LINENO" "$BASH_COMMAND" >&2' ERR
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 SCRIPT="tools/$(basename "$0")"
@@ -35,7 +37,7 @@ as_caller() {
         local home
         home=$(getent passwd "$SUDO_UID" | cut -d: -f6)
         setpriv --reuid "$SUDO_UID" --regid "${SUDO_GID:-$SUDO_UID}" --init-groups \
-            env HOME="${home:-/}" USER="${SUDO_USER:-}" "$@"
+            env HOME="$home" USER="${SUDO_USER:-}" "$@"
     else
         "$@"
     fi
@@ -75,7 +77,8 @@ tally_add() {
     printf '%s %s\n' "$1" "$2" >>"$DEEDMESH_TALLY"
 }
 
-# Prints the closing line when the tally is this script's own; fails if anything failed.
+# Prints the closing line when the tally is this script's own, and fails if anything failed: call it
+# as "tally_finish || exit 1", so that the closing line stays the last one.
 tally_finish() {
     local passed failed skipped
     passed=$(grep -c '^passed ' "$DEEDMESH_TALLY" || true)
