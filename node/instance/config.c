@@ -315,7 +315,7 @@ static const struct key keys[] = {
     {"node", "connect", true, parse_connect, "a token id, decimal or 0x; at most 64 lines"},
     {"node", "reflector", true, parse_reflector, "HOST:PORT of a STUN server; at most 8 lines"},
     {"network", "bootstrap", true, parse_bootstrap,
-        "HOST:PORT or HOST:PORT/FINGERPRINT (64 hex digits); at most 8 lines"},
+        "HOST:PORT or HOST:PORT/FINGERPRINT (32 characters); at most 8 lines"},
     {"network", "secret_file", false, parse_secret_file, "an absolute path"},
     {"chain", "rpc", true, parse_rpc, "at most 8 lines"},
     {"chain", "allow_http", false, parse_allow_http, "yes or no"},

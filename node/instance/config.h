@@ -34,11 +34,12 @@ struct endpoint_name {
     uint16_t port;
 };
 
-// HOST:PORT[/FINGERPRINT], as `deedmesh init` prints it.
+// HOST:PORT[/FINGERPRINT], as `deedmesh init` prints it. The fingerprint names the authority that
+// signs the manifest (dht/manifest.h).
 struct bootstrap {
     struct endpoint_name endpoint;
     bool has_fingerprint;
-    struct hash256 fingerprint;
+    struct dht_key fingerprint;
 };
 
 enum publish_mode {
@@ -128,7 +129,7 @@ enum status instance_name_check(const char *name);
 // HOST:PORT; IPv6 in brackets. ERR_MALFORMED; ERR_RANGE for the port.
 enum status endpoint_name_parse(struct span text, struct endpoint_name *ret);
 
-// HOST:PORT or HOST:PORT/FINGERPRINT (64 hex digits). As endpoint_name_parse.
+// HOST:PORT or HOST:PORT/FINGERPRINT (32 characters). As endpoint_name_parse.
 enum status bootstrap_parse(struct span text, struct bootstrap *ret);
 
 enum {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Names of places in configuration and arguments: HOST:PORT, and bootstrap addresses.
-#include "base/text.h"
+#include "dht/manifest.h"
 #include "node/instance/config.h"
 
 #include <stdio.h>
@@ -107,12 +107,8 @@ enum status bootstrap_parse(struct span text, struct bootstrap *ret)
         slash++;
     }
     if (slash < text.size) {
-        struct span digits = span_of(text.data + slash + 1, text.size - slash - 1);
-        if (digits.size != 2 * sizeof bootstrap.fingerprint.bytes) {
-            return ERR_MALFORMED;
-        }
-        enum status status =
-            hex_parse(digits, bootstrap.fingerprint.bytes, sizeof bootstrap.fingerprint.bytes);
+        struct span fingerprint = span_of(text.data + slash + 1, text.size - slash - 1);
+        enum status status = fingerprint_parse(fingerprint, &bootstrap.fingerprint);
         if (status != OK) {
             return status;
         }
