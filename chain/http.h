@@ -14,6 +14,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "chain/rpc.h"
 #include "chain/url.h"
 
 enum {
@@ -97,6 +98,9 @@ void chain_http_on_ready(struct chain_http *http);
 
 // True and the oldest undrained reply, or false.
 bool chain_http_next_reply(struct chain_http *http, struct chain_http_reply *ret);
+
+// The reply in the words of the pure half, for gate_on_reply; the body is the same span.
+struct rpc_reply chain_http_rpc_reply(const struct chain_http_reply *reply);
 
 // Calls that have neither been answered nor given up.
 size_t chain_http_in_flight(const struct chain_http *http);

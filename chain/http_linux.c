@@ -463,6 +463,36 @@ bool chain_http_next_reply(struct chain_http *http, struct chain_http_reply *ret
     return true;
 }
 
+static enum rpc_outcome rpc_outcome_of(enum chain_http_outcome outcome)
+{
+    switch (outcome) {
+    case CHAIN_HTTP_ANSWERED:
+        return RPC_ANSWERED;
+    case CHAIN_HTTP_TIMEOUT:
+        return RPC_TIMEOUT;
+    case CHAIN_HTTP_TOO_LARGE:
+        return RPC_TOO_LARGE;
+    case CHAIN_HTTP_REFUSED:
+    case CHAIN_HTTP_UNRESOLVED:
+    case CHAIN_HTTP_FORBIDDEN:
+    case CHAIN_HTTP_TLS:
+    case CHAIN_HTTP_BROKEN:
+    case CHAIN_HTTP_FAILED:
+        return RPC_UNREACHABLE;
+    }
+    return RPC_UNREACHABLE;
+}
+
+struct rpc_reply chain_http_rpc_reply(const struct chain_http_reply *reply)
+{
+    return (struct rpc_reply){
+        .outcome = rpc_outcome_of(reply->outcome),
+        .http_status = reply->status,
+        .retry_after_ms = (uint32_t)reply->retry_after_ms, // an hour at most
+        .body = reply->body,
+    };
+}
+
 size_t chain_http_in_flight(const struct chain_http *http)
 {
     return http->flying;

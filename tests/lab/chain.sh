@@ -22,6 +22,9 @@ CHAIN_MULTICALL=0xcA11bde05977b3631167028862bE2a173976CA11
 CHAIN_URL=${CHAIN_URL:-}
 CHAIN_PID=${CHAIN_PID:-}
 declare -p CHAIN_PREFIX >/dev/null 2>&1 || CHAIN_PREFIX=()
+CHAIN_ACCOUNTS=()
+declare -A CHAIN_SELECTOR=()
+declare -A CHAIN_TOPIC=()
 declare -A CHAIN_PROXY_URL=()     # name -> where a node posts
 declare -A CHAIN_PROXY_CONTROL=() # name -> where a test says what goes wrong
 declare -A CHAIN_PROXY_PID=()
@@ -33,6 +36,19 @@ CHAIN_KEYS=(
     0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a
     0x7c852118294e51e653712a81e05800f419141751be58f605c371e15141b007a6
 )
+
+# The functions and events of all artifacts, read once.
+chain_read_abi() {
+    local kind signature value
+    while read -r kind signature value; do
+        case $kind in
+        function) CHAIN_SELECTOR[$signature]=$value ;;
+        event) CHAIN_TOPIC[$signature]=$value ;;
+        esac
+    done < <(jq -r '(.selectors | to_entries[] | "function \(.key) \(.value)"),
+        (.topics | to_entries[] | "event \(.key) \(.value)")' "$CHAIN_ARTIFACTS"/*.json)
+}
+chain_read_abi
 
 # Where anvil is: $DEEDMESH_ANVIL, what tools/setup installed, or the PATH's.
 chain_anvil_path() {
@@ -74,6 +90,7 @@ chain_start() {
         return 1
     fi
     CHAIN_URL=http://$host:$port
+    mapfile -t CHAIN_ACCOUNTS < <(chain_rpc eth_accounts | jq -r '.[]')
     chain_place_multicall
 }
 
@@ -138,7 +155,8 @@ chain_rpc() {
     answer=$(printf '%s' "$request" |
         "${CHAIN_PREFIX[@]}" curl -sS --fail --max-time 10 --noproxy '*' \
             -H 'Content-Type: application/json' --data-binary @- "$CHAIN_URL") || return 1
-    jq -c 'if has("error") then ("chain: \(.error.message)\n" | halt_error(1)) else .result end' <<<"$answer"
+    jq -c 'if has("error") then "chain: \(.error.message)\n" | halt_error(1)
+        else .result end' <<<"$answer"
 }
 
 # The same for a result that is one string: without the quotes.
@@ -149,8 +167,7 @@ chain_rpc_text() {
 
 # chain_account N: anvil's account N (0 .. 9), an address.
 chain_account() {
-    local accounts
-    accounts=$(chain_rpc eth_accounts) && jq -r ".[$1]" <<<"$accounts"
+    printf '%s\n' "${CHAIN_ACCOUNTS[$1]}"
 }
 
 # chain_key N: the private key of account N (0 .. 3).
@@ -165,12 +182,12 @@ chain_artifact() {
 
 # chain_selector SIGNATURE: "ownerOf(uint256)" -> 6352211e.
 chain_selector() {
-    jq -rse --arg s "$1" 'map(.selectors[$s]) | map(select(.)) | first' "$CHAIN_ARTIFACTS"/*.json
+    printf '%s\n' "${CHAIN_SELECTOR[$1]:?no artifact has this function}"
 }
 
 # chain_topic SIGNATURE: an event's topic 0.
 chain_topic() {
-    jq -rse --arg s "$1" 'map(.topics[$s]) | map(select(.)) | first' "$CHAIN_ARTIFACTS"/*.json
+    printf '%s\n' "${CHAIN_TOPIC[$1]:?no artifact has this event}"
 }
 
 # One 32-byte word of a number (decimal or 0x), a bool, an address or a bytes32.
@@ -326,7 +343,7 @@ chain_mint_many() {
                 "${CHAIN_PREFIX[@]}" curl -sS --fail --max-time 60 --noproxy '*' \
                     -H 'Content-Type: application/json' --data-binary @- "$CHAIN_URL") || return 1
             jq -e 'all(.[]; has("result"))' <<<"$answer" >/dev/null || {
-                jq -r 'map(.error.message | select(.)) | "chain: minting failed: \(first)"' <<<"$answer" >&2
+                jq -r 'first(.[].error | select(.)) | "chain: \(.message)"' <<<"$answer" >&2
                 return 1
             }
         done || return 1
