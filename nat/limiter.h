@@ -14,13 +14,14 @@ enum {
 
 struct limiter_entry {
     struct prefix prefix;
-    struct mono started_at; // of the window
+    struct mono taken_at; // last
     uint32_t unanswered;
 };
 
-// Capacity: the caller's; 24 B + 24 B each, 256 serve 64 peers. Nothing is evicted before its
-// window ends, so when it is full new prefixes are refused. Only admitted members' candidates get
-// here, at most 8 an attempt, and answered probes give their places back.
+// Counts start again once a prefix was left alone for the whole window, so no 10 minutes ever hold
+// more than 64. Capacity: the caller's; 48 B each, 256 serve 64 peers. Nothing is evicted before
+// its window ends, so when it is full new prefixes are refused. Only admitted members' candidates
+// get here, at most 8 an attempt, and answered probes give their places back.
 struct probe_limiter {
     struct limiter_entry *entries;
     size_t count;

@@ -17,7 +17,9 @@ enum {
     MAPPING_HOSTS_MAX = 16,
     MAPPING_ROUND_MS = 25000, // below the 30 s that many NATs give an idle mapping
     MAPPING_ROUND_REFLECTORS = 3,
-    MAPPING_TRIES = 4, // a reflector and round, at 0, 200, 600 and 1400 ms
+    MAPPING_TRIES = 4,               // a reflector and round, at 0, 200, 600 and 1400 ms
+    MAPPING_ROUND_GAP_MS = 200,      // between the starts of two rounds, whatever asks for them
+    MAPPING_BLOCKED_ROUND_MS = 5000, // after the first round without any answer; grows to 25 s
 };
 
 enum mapping_output_kind {
@@ -49,7 +51,6 @@ struct mapping_view {
 };
 
 enum mapping_try_state {
-    MAPPING_TRY_IDLE,
     MAPPING_TRY_WAITING,
     MAPPING_TRY_ANSWERED,
     MAPPING_TRY_FAILED,
@@ -57,14 +58,14 @@ enum mapping_try_state {
 
 struct mapping_reflector {
     struct address address;
-    struct stun_transaction transaction; // of this round
+    struct stun_transaction transaction; // of the round it last took part in
     enum mapping_try_state state;
     uint8_t tries;
+    bool in_round;
     bool due; // a request waits to be drained
     struct mono next_at;
-    struct address seen;     // the mapped address in its last answer
-    struct mono answered_at; // of that
-    struct mono asked_at;    // last round it took part in; the one idle longest is asked next
+    struct mono asked_at; // the one idle longest is asked next
+    struct address seen;  // the mapped address in its last answer
 };
 
 struct mapping {
@@ -76,7 +77,7 @@ struct mapping {
     struct mapping_view view;
     bool in_round;
     struct mono round_started_at;
-    struct mono round_at;
+    struct mono round_at;  // when the next one starts
     uint8_t failed_rounds; // in a row
     bool changed;
 };

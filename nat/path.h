@@ -13,7 +13,7 @@
 //    IDLE       path_init, path_stop                           PUNCHING PROBING
 //    PUNCHING   wanted, pre-punch sent, peer not heard         PROBING VALIDATED CONNECTED BACKOFF
 //    PROBING    peer heard or reachable without; probes go     VALIDATED CONNECTED BACKOFF PUNCHING
-//    VALIDATED  a probe was answered; endpoint handed out      CONNECTED PUNCHING PROBING BACKOFF
+//    VALIDATED  a probe was answered; endpoint handed out      CONNECTED BACKOFF
 //    CONNECTED  WireGuard has a fresh handshake                PUNCHING PROBING
 //    BACKOFF    an attempt failed; waiting                     PUNCHING PROBING CONNECTED VALIDATED
 //    (every state may go to IDLE)
@@ -89,15 +89,17 @@ struct path_output {
 
 enum {
     PATH_TARGETS_MAX = 10, // 8 of the peer, the current endpoint, one peer-reflexive
-    PATH_PROBES_MAX = 24,  // outstanding; the oldest is forgotten
+    PATH_PROBES_MAX = 16,  // outstanding; the oldest is forgotten
+    PATH_SUBNETS_MAX = 8,  // more of the own ones are not looked at
     PATH_ANSWERS_MAX = 4,  // successes that wait to be drained; more requests are dropped
-    PATH_SUBNETS_MAX = 8,
 
-    PATH_ATTEMPT_MS = 10000,
-    PATH_PROBE_INTERVAL_MS = 250,
+    PATH_ATTEMPT_MS = 10000,       // from the start, and again from when the peer is first heard
+    PATH_PROBE_INTERVAL_MS = 250,  // after rounds at 0, 20, 70 and 170 ms
     PATH_PUNCH_INTERVAL_MS = 4000, // the pre-punch again, while the peer is not heard
     PATH_UNHEARD_PROBE_MS = 3000,  // then probes go even to a NATed peer that is silent
-    PATH_SETTLE_MS = 30,           // how long a better target may still answer after a worse one
+    // How long after the first probes a LAN address may still win over an answer that came first.
+    PATH_SETTLE_MS = 30,
+    PATH_SETTLE_CURRENT_MS = 250, // the same for the endpoint that the device has
     PATH_HANDSHAKE_MS = 30000,
     PATH_KEEPALIVE_S = 25,
     PATH_RX_SILENT_MS = 40000,        // both sides send a keepalive every 25 s
@@ -105,7 +107,10 @@ enum {
     // Longer than the 30 s that a NAT keeps an unanswered entry, so that a clash dies out.
     PATH_BACKOFF_MIN_MS = 35000,
     PATH_BACKOFF_MAX_MS = 300000,
-    PATH_PREPUNCH_TTL = 2, // own NAT layers + 1
+    PATH_BACKOFF_CONTROLLED_MS = 5000, // the controlled side waits so much longer
+    PATH_PREPUNCH_TTL = 2,             // own NAT layers + 1
+    PATH_TARGET_PORT_MIN = 1024,
+    PATH_REQUESTS_PER_SECOND = 100, // authenticated messages looked at, of one peer
 };
 
 struct path_config {
@@ -141,6 +146,7 @@ struct path_target {
     enum path_rung rung;
     bool current;       // the endpoint that the device has
     bool opened;        // may be probed without hearing the peer first
+    bool requested;     // a probe of the peer came from there
     bool punch_due;     // a low-TTL packet waits to be drained
     bool probe_due;     // a probe waits to be drained
     bool answered;      // in this attempt
@@ -150,8 +156,7 @@ struct path_target {
 
 struct path_probe {
     struct stun_transaction transaction;
-    uint8_t target; // index
-    bool low_ttl;
+    uint8_t target; // index; UINT8_MAX = unused
     uint64_t sent_at_ms;
 };
 
@@ -164,12 +169,14 @@ struct path {
     struct path_config config;
     struct probe_key key;
     enum path_state state;
-    enum path_why why; // of the last failure
+    enum path_why why; // of the last failure; NONE once connected
     enum path_rung rung;
     enum nat_class own_class;
     enum nat_class peer_class;
     bool own_single;
-    struct address current; // endpoint handed out last; unset = none
+    bool working;            // the device has an endpoint that carried traffic and is not silent
+    struct address current;  // endpoint handed out last; unset = none
+    struct address observed; // how the peer sees our WireGuard port; unset = not told yet
     uint32_t rtt_ms;
 
     struct path_target targets[PATH_TARGETS_MAX];
@@ -178,19 +185,20 @@ struct path {
     uint8_t probe_next;
     struct path_answer answers[PATH_ANSWERS_MAX];
     uint8_t answer_count;
-    struct budget requests; // probes that we answer
+    struct budget requests;
 
     bool peer_heard;  // intent or probe of the peer in this attempt
     bool limited;     // the limiter refused in this attempt
     uint8_t round;    // of probes
     uint8_t attempts; // failed in a row
     uint64_t rx_bytes;
-    struct mono rx_at;
-    struct mono state_at;
-    struct mono attempt_at;
-    struct mono probe_at;
-    struct mono punch_at;
-    struct mono settle_at;
+    struct mono rx_at;      // when rx_bytes last grew
+    struct mono state_at;   // when the state was entered
+    struct mono attempt_at; // when the attempt began, or the peer was first heard in it
+    struct mono probe_at;   // next round
+    struct mono punch_at;   // next pre-punch
+    struct mono settle_at;  // when the best answer so far is taken
+    struct mono retry_at;   // BACKOFF
 
     bool intent_due, intent_reply;
     bool validated_due, connected_due, lost_due, failed_due;
@@ -200,14 +208,15 @@ struct path {
 // this peer (its record is verified): an authenticated probe of the peer starts an attempt.
 void path_init(struct path *path, const struct path_config *config, const struct probe_key *key);
 
-// We want this peer: starts an attempt, or, if one runs, adds the candidates to it. On a connected
-// path it re-validates (after the own mapping changed).
+// We want this peer: starts an attempt, or, if one runs, adds the candidates to it; without effect
+// while VALIDATED. On a connected path it re-validates: call it then only after the own mapping
+// changed.
 void path_start(
     struct path *path, struct mono now, const struct path_own *own, const struct path_peer *peer);
 
 // The peer's intent was accepted (signature, freshness, gate): as path_start, and full-TTL probes
 // may go. `answer`: it was not a reply itself, so an INTENT output with `reply` follows, after the
-// pre-punch.
+// pre-punch. On a connected path it re-validates: the peer has lost its side or moved.
 void path_on_intent(struct path *path, struct mono now, const struct path_own *own,
     const struct path_peer *peer, bool answer);
 

@@ -102,9 +102,9 @@ bool stun_is(struct span datagram);
 
 // Decodes one whole datagram. Failures, all of which mean "drop and count":
 // ERR_TRUNCATED (shorter than it says), ERR_TRAILING (longer than it says), ERR_MALFORMED (no
-// STUN, a broken attribute, or one twice where one may stand), ERR_TOO_LARGE (a value beyond its
-// maximum above), ERR_MISMATCH (FINGERPRINT is wrong), ERR_UNSUPPORTED (a method that is not ours,
-// or an answer or indication with an unknown comprehension-required attribute).
+// STUN, a broken attribute, one of ours twice, or none where one must stand), ERR_TOO_LARGE (a
+// value beyond its maximum above), ERR_MISMATCH (FINGERPRINT is wrong), ERR_UNSUPPORTED (a method
+// that is not ours, or an answer or indication with an unknown comprehension-required attribute).
 enum status stun_decode(struct span datagram, struct stun_message *ret);
 
 struct stun_transaction stun_transaction_draw(struct rng *rng);
@@ -133,6 +133,7 @@ enum status stun_encode_intent(struct writer *writer, const struct stun_transact
 enum status stun_encode_manifest_request(
     struct writer *writer, const struct stun_transaction *transaction);
 
+// ERR_MALFORMED if `manifest` is empty, ERR_TOO_LARGE beyond STUN_MANIFEST_MAX.
 enum status stun_encode_manifest_success(
     struct writer *writer, const struct stun_transaction *transaction, struct span manifest);
 
