@@ -115,6 +115,7 @@ void wg_monitor_close(struct wg_monitor *monitor);
 // Readable when there is something to drain. The monitor keeps it.
 int wg_monitor_fd(const struct wg_monitor *monitor);
 
-// Reads what is pending, without blocking. True if an address, a route or the up state of an
-// interface other than `own_index` (0: none) may have changed; a lost message counts as a change.
+// Reads what is pending, without blocking. True if an address, a route or the state of an interface
+// other than `own_index` (0: none) may have changed; a lost message counts as a change. Changes
+// come in bursts: wait for a second of quiet before acting.
 bool wg_monitor_drain(struct wg_monitor *monitor, uint32_t own_index);
