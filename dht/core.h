@@ -26,7 +26,7 @@ struct dht_core;
 enum {
     DHT_PORT_DEFAULT = 51821,
     DHT_DATAGRAM_MAX = 1472,   // what we send, and the most that we look at
-    DHT_VALUES_PER_GET = 64,   // a read delivers no more values than this
+    DHT_VALUES_PER_GET = 256,  // a read delivers no more values than this
     DHT_OPERATIONS_MAX = 1024, // puts, gets and listens under way
     DHT_BOOTSTRAP_MAX = 16,    // addresses that are asked while the routing table is empty
     DHT_PUT_MAX_SIZE = 500,    // so that one packed value travels in one datagram
