@@ -55,19 +55,25 @@ c_files() {
 }
 
 bash_files() {
+    local file first
     project_files tools tests .ci | while IFS= read -r file; do
         case "$file" in
         *.sh) printf '%s\n' "$file" ;;
-        *) head -n 1 "$file" | LC_ALL=C grep -aqv '^#!.*bash' || printf '%s\n' "$file" ;;
+        *)
+            IFS= read -r first <"$file" 2>/dev/null || first=""
+            [[ "$first" != '#!'*bash* ]] || printf '%s\n' "$file"
+            ;;
         esac
     done
 }
 
-# folder_of FILE: the layer that a file belongs to; nothing outside the layers.
+# folder_of FILE: sets FOLDER to the layer that a file belongs to; empty outside the layers.
 folder_of() {
+    FOLDER=${1%%/*}
     case "$1" in
-    node/instance/* | node/daemon/* | node/cli/*) cut -d/ -f1-2 <<<"$1" ;;
-    base/* | dht/* | nat/* | wg/* | chain/* | node/* | sim/*) cut -d/ -f1 <<<"$1" ;;
+    node/instance/* | node/daemon/* | node/cli/*) FOLDER=${1%/"${1#node/*/}"} ;;
+    base/* | dht/* | nat/* | wg/* | chain/* | node/* | sim/*) ;;
+    *) FOLDER="" ;;
     esac
 }
 
@@ -94,25 +100,30 @@ rule_includes() {
             printf '%s:%s: include "%s" by its path from the root\n' "$file" "$line" "$header"
             continue
         fi
-        folder=$(folder_of "$file")
-        other=$(folder_of "$header")
+        folder_of "$file" && folder=$FOLDER
+        folder_of "$header" && other=$FOLDER
         if [ -n "$folder" ] && ! { [ -n "$other" ] && may_use "$folder" "$other"; }; then
             printf '%s:%s: %s must not include %s\n' "$file" "$line" "$folder" "$header"
         fi
     done < <(c_files | xargs -r grep -HnE '^ *# *include *"' || true)
 }
 
-rule_pure() {
+pure_files() {
     local file
-    while IFS= read -r file; do
-        if [ -z "$(folder_of "$file")" ] || is_edge "$file"; then
-            continue
+    c_files | while IFS= read -r file; do
+        folder_of "$file"
+        if [ -n "$FOLDER" ] && ! is_edge "$file"; then
+            printf '%s\n' "$file"
         fi
-        grep -nE "^ *# *include *[<\"]($EDGE_HEADERS)" "$file" |
-            sed "s|^\([0-9]*\):.*|$file:\1: a pure file includes an edge header|"
-        [ "$file" = "$EDGE_STDIO_EXEMPT" ] || sed 's|//.*||' "$file" | grep -nP "$EDGE_STDIO" |
-            sed "s|^\([0-9]*\):.*|$file:\1: a pure file does input or output|"
-    done < <(c_files)
+    done
+}
+
+rule_pure() {
+    pure_files | matching "^ *# *include *[<\"]($EDGE_HEADERS)" \
+        "a pure file includes an edge header"
+    # Not in what stands after two slashes.
+    pure_files | grep -vxF "$EDGE_STDIO_EXEMPT" |
+        matching "^(?:(?!//).)*$EDGE_STDIO" "a pure file does input or output"
 }
 
 # layer_of_target NAME: deedmesh_<folder>[_<part>...][_edge] belongs to <folder>.
@@ -132,7 +143,8 @@ layer_of_target() {
 cmake_links() {
     local file
     while IFS= read -r file; do
-        [ -n "$(folder_of "$file")" ] || continue
+        folder_of "$file"
+        [ -n "$FOLDER" ] || continue
         # One word a line, with the parenthesis that opens or ends a command on its own.
         sed 's/#.*//; s/[()]/ & /g' "$file" | tr -s ' \t' '\n' | awk '
             $0 == "(" { command = previous; words = 0; linking = 0 }
@@ -196,7 +208,7 @@ code_files() {
 rule_spdx() {
     local file
     while IFS= read -r file; do
-        head -n 3 "$file" | grep -q 'SPDX-License-Identifier: GPL-3.0-or-later' ||
+        [[ "$(head -n 3 "$file")" == *'SPDX-License-Identifier: GPL-3.0-or-later'* ]] ||
             printf '%s:1: no SPDX line\n' "$file"
     done < <(code_files)
 }
