@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Sentences for the user, and errno values as decisions.
-#include "wg/detail.h"
+#include "wg/detail_posix.h"
 
 #include <errno.h>
 #include <stdarg.h>

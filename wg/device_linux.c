@@ -4,7 +4,7 @@
 #include "wg/device.h"
 
 #include "wg/backend.h"
-#include "wg/detail.h"
+#include "wg/detail_posix.h"
 
 #include <errno.h>
 #include <netinet/in.h>

@@ -4,7 +4,7 @@
 // route_linux.c.
 #include "wg/netlink_linux.h"
 
-#include "wg/detail.h"
+#include "wg/detail_posix.h"
 
 #include <errno.h>
 #include <linux/if_link.h>

@@ -4,7 +4,7 @@
 // host's addresses, and noticing changes.
 #include "wg/netlink_linux.h"
 
-#include "wg/detail.h"
+#include "wg/detail_posix.h"
 
 #include <errno.h>
 #include <linux/if_addr.h>

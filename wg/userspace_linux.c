@@ -8,7 +8,7 @@
 // own leftovers from other people's even if we were killed before the interface had its alias.
 // Processes are held by pidfd, so that a signal can never hit a stranger who got the pid later.
 #include "wg/backend.h"
-#include "wg/detail.h"
+#include "wg/detail_posix.h"
 #include "wg/uapi.h"
 
 #include <errno.h>

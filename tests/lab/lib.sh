@@ -377,8 +377,10 @@ table ip nat {
     }
     chain learn {
         type filter hook postrouting priority srcnat + 10;
-        oifname "wan" meta l4proto udp ct direction original update @fc { ct reply proto-dst : ct original ip saddr . ct original proto-src }
-        oifname "wan" meta l4proto udp ct direction original update @seen { ct reply proto-dst . ip daddr }
+        oifname "wan" meta l4proto udp ct direction original update @fc { \
+            ct reply proto-dst : ct original ip saddr . ct original proto-src }
+        oifname "wan" meta l4proto udp ct direction original update @seen { \
+            ct reply proto-dst . ip daddr }
     }
 }
 NFT

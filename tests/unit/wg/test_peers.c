@@ -352,8 +352,8 @@ static void bad_wishes_are_named(void **)
     struct wg_peer claimant = peer_of(2);
     claimant.allowed[0] = peer.allowed[0];
     assert_int_equal(wg_peers_want(&f->peers, &claimant), ERR_EXISTS);
-    for (uint8_t i = 2; i <= CAPACITY; i++) {
-        struct wg_peer filler = peer_of(i);
+    for (int i = 2; i <= CAPACITY; i++) {
+        struct wg_peer filler = peer_of((uint8_t)i);
         want(f, &filler);
     }
     struct wg_peer late = peer_of(CAPACITY + 1);
@@ -455,7 +455,7 @@ static void random_wishes_reach_the_device(void **)
     uint8_t seed[RNG_SEED_SIZE] = {7};
     rng_seed(&rng, seed);
     struct wg_peer foreign[FOREIGN_MAX];
-    for (uint8_t i = 0; i < FOREIGN_MAX; i++) { // two of their keys, two prefixes are wished for
+    for (int i = 0; i < FOREIGN_MAX; i++) { // two of their keys, two prefixes are wished for
         foreign[i] = peer_of((uint8_t)(14 + i));
         f->model.peers[i] = foreign[i];
     }
