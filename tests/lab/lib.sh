@@ -66,7 +66,7 @@ lab_start() {
     local program
     [ "$(id -u)" -eq 0 ] || lab_skip "network namespaces need root"
     [ -c /dev/net/tun ] || lab_skip "there is no /dev/net/tun"
-    for program in ip nft jq ping; do
+    for program in ip nft conntrack jq ping; do
         command -v "$program" >/dev/null || lab_skip "$program is not installed (run tools/setup)"
     done
     LAB_ID=dm$(lab_base36 $$)
@@ -282,7 +282,7 @@ lab_behind() {
 
 # --- NATs (mapping / filtering in the words of RFC 4787) -----------------------------------------
 
-# lab_nat SITE KIND [open]: replaces the router's NAT. Kinds:
+# lab_nat SITE KIND [open]: replaces the router's NAT and forgets its connections. Kinds:
 #   port_restricted       endpoint-independent, port kept / address and port dependent
 #   address_restricted    endpoint-independent / address dependent
 #   full_cone             endpoint-independent / endpoint-independent
@@ -311,6 +311,8 @@ lab_nat() {
         esac
     } >"$LAB_DIR/nat-$site.nft"
     lab_exec "r$site" nft -f "$LAB_DIR/nat-$site.nft"
+    # Connections of the NAT before would hold their ports.
+    lab_exec "r$site" conntrack -F 2>/dev/null
 }
 
 lab_nat_input_drop() {
@@ -413,9 +415,8 @@ lab_stop() {
 
 # lab_hold: waits for Ctrl-C, then cleans up: for a demo that is left running.
 lab_hold() {
-    sleep infinity &
-    LAB_PID[hold]=$!
-    wait "${LAB_PID[hold]}"
+    mkfifo "$LAB_DIR/hold"
+    read -r _ <>"$LAB_DIR/hold"
 }
 
 # --- checks --------------------------------------------------------------------------------------
