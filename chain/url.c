@@ -168,9 +168,10 @@ static bool parse_host(struct span text, struct chain_url *url)
     }
     url->host[bare.size] = '\0';
     struct span host = span_of_text(url->host);
-    bool colon = memchr(host.data, ':', host.size) != NULL;
     if (bracketed || ends_in_number(url->host)) {
-        if (bracketed != colon || address_parse(host, false, &url->address) != OK) {
+        enum address_family family = bracketed ? FAMILY_IPV6 : FAMILY_IPV4;
+        if (address_parse(host, false, &url->address) != OK || url->address.port != 0 ||
+            url->address.family != family) {
             return false;
         }
         url->numeric = true;
