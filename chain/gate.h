@@ -21,7 +21,6 @@
 enum {
     GATE_PROVIDERS_MAX = 8,
     GATE_CHUNK_TOKENS = 200, // tokens in one aggregate call
-    GATE_CALLS_MAX = 32,     // in flight, all providers together
     GATE_POLL_DEFAULT_MS = 5000,
     GATE_GRACE_DEFAULT_MS = 600000,
     GATE_HEAD_AGE_DEFAULT_MS = 60000,
@@ -253,6 +252,9 @@ size_t gate_member_count(const struct gate *gate);
 
 // The member at `index` < gate_member_count, in ascending order of tokens.
 struct token_id gate_member(const struct gate *gate, size_t index);
+
+// The configured or detected one; PROFILE_DETECT while it is not known.
+enum contract_profile gate_profile(const struct gate *gate);
 
 struct gate_trust gate_trust(const struct gate *gate);
 struct gate_provider_status gate_provider_status(

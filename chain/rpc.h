@@ -4,7 +4,7 @@
 // written here; answers are parsed strictly, since a provider may send anything.
 #pragma once
 
-#include "base/bytes.h"
+#include "base/ids.h"
 
 #include <stdbool.h>
 
@@ -35,34 +35,43 @@ enum rpc_verdict {
 
 const char *rpc_outcome_name(enum rpc_outcome outcome);
 
-// A parsed answer. `result` is the decoded hex string of the result; owned, freed by
-// rpc_answer_clear.
+// What the result of a call must be.
+enum rpc_form {
+    RPC_DATA,       // a hex string of whole bytes, "0x" included
+    RPC_QUANTITY,   // a hex number of at most 64 bits: "0x0", or without leading zeroes
+    RPC_BLOCK_HASH, // a block; its hash is taken
+};
+
+// A parsed answer. `data` is owned; rpc_answer_clear frees it.
 struct rpc_answer {
     enum rpc_verdict verdict;
     int64_t error_code; // the JSON-RPC error's code; 0 if there was none
-    uint8_t *result;
-    size_t result_size;
-    bool quantity; // the result had an odd number of digits or a quantity's form ("0x0")
+    uint8_t *data;      // RPC_DATA
+    size_t size;
+    uint64_t quantity;   // RPC_QUANTITY
+    struct hash256 hash; // RPC_BLOCK_HASH
 };
 
-// Parses the reply to the call `id` whose result must be one hex string ("0x…"). Duplicate keys,
-// a wrong or missing id, both or neither of result and error, anything but an object: RPC_FAULT.
-// Always sets `ret`, which the caller clears.
-void rpc_answer_parse(const struct rpc_reply *reply, uint64_t id, struct rpc_answer *ret);
-
-// The same for eth_getBlockByNumber: `result` is the block's hash (32 bytes).
-void rpc_block_parse(const struct rpc_reply *reply, uint64_t id, struct rpc_answer *ret);
+// Parses the reply to the call `id`. Duplicate keys, a wrong or missing id, both or neither of
+// result and error, another form of result, anything but an object: RPC_FAULT. Always sets `ret`,
+// which the caller clears. The only allocations are jansson's and the result's, both bounded by
+// the size of the body, which the caller bounds.
+void rpc_answer_parse(
+    const struct rpc_reply *reply, uint64_t id, enum rpc_form form, struct rpc_answer *ret);
 
 void rpc_answer_clear(struct rpc_answer *answer);
 
+enum {
+    RPC_ID_MAX_BITS = 53, // what every JSON implementation keeps exactly
+};
+
 // Requests. `writer` fails with ERR_FULL if the body does not fit.
 void rpc_write_chain_id(struct writer *writer, uint64_t id);
-void rpc_write_code(struct writer *writer, uint64_t id, struct span address);
+void rpc_write_code(struct writer *writer, uint64_t id, const struct eth_address *address);
 void rpc_write_block(struct writer *writer, uint64_t id, uint64_t number);
 
 // eth_call in three steps, so that the call data need not be held as a whole: begin, any number of
-// rpc_write_hex, end. `block_hash` of 32 bytes pins the call (EIP-1898); an empty one reads
-// `latest`.
-void rpc_begin_call(struct writer *writer, uint64_t id, struct span to);
+// rpc_write_hex, end. `block_hash` pins the call (EIP-1898); NULL reads `latest`.
+void rpc_begin_call(struct writer *writer, uint64_t id, const struct eth_address *to);
 void rpc_write_hex(struct writer *writer, struct span bytes);
-void rpc_end_call(struct writer *writer, struct span block_hash);
+void rpc_end_call(struct writer *writer, const struct hash256 *block_hash);

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// tryBlockAndAggregate(bool requireSuccess, (address target, bytes data)[] calls)
+//     returns (uint256 blockNumber, bytes32 blockHash, (bool success, bytes data)[] results)
+//
+// Every call gets 36 bytes of data, an argument it may ignore, so that all tuples have one size
+// and the offsets are known before the calls are.
+#include "chain/aggregate.h"
+
+static const uint32_t try_block_and_aggregate = 0x399542e9;
+static const uint32_t current_block_timestamp = 0x0f28c97d;
+
+enum {
+    TUPLE_WORDS = 5,    // target, offset, size, 36 bytes in two words
+    TUPLE_DATA_AT = 64, // offset of the size word in a tuple
+    CALL_DATA_SIZE = 36,
+    HEADS = 2,
+};
+
+const struct eth_address aggregate_address = {{0xca, 0x11, 0xbd, 0xe0, 0x59, 0x77, 0xb3, 0x63, 0x11,
+    0x67, 0x02, 0x88, 0x62, 0xbe, 0x2a, 0x17, 0x39, 0x76, 0xca, 0x11}};
+
+static void write_number(struct writer *writer, uint64_t value)
+{
+    uint8_t word[ABI_WORD];
+    abi_word_of_u64(value, word);
+    rpc_write_hex(writer, span_of(word, sizeof word));
+}
+
+static void write_selector(struct writer *writer, uint32_t selector)
+{
+    uint8_t bytes[4] = {(uint8_t)(selector >> 24), (uint8_t)(selector >> 16),
+        (uint8_t)(selector >> 8), (uint8_t)selector};
+    rpc_write_hex(writer, span_of(bytes, sizeof bytes));
+}
+
+static void write_zeroes(struct writer *writer, size_t size)
+{
+    static const uint8_t zeroes[ABI_WORD] = {0};
+    rpc_write_hex(writer, span_of(zeroes, size));
+}
+
+static void add_timestamp(struct writer *writer)
+{
+    static const uint8_t nothing[ABI_WORD] = {0};
+    aggregate_add(writer, &aggregate_address, current_block_timestamp, nothing);
+}
+
+void aggregate_begin(struct writer *writer, uint64_t id, size_t count)
+{
+    size_t calls = count + HEADS;
+    rpc_begin_call(writer, id, &aggregate_address);
+    write_selector(writer, try_block_and_aggregate);
+    write_number(writer, 0);            // requireSuccess
+    write_number(writer, 2 * ABI_WORD); // where the array is
+    write_number(writer, calls);
+    for (size_t i = 0; i < calls; i++) {
+        write_number(writer, (calls + i * TUPLE_WORDS) * ABI_WORD);
+    }
+    add_timestamp(writer);
+}
+
+void aggregate_add(struct writer *writer, const struct eth_address *target, uint32_t selector,
+    const uint8_t argument[static ABI_WORD])
+{
+    write_zeroes(writer, ABI_WORD - sizeof target->bytes);
+    rpc_write_hex(writer, span_of(target->bytes, sizeof target->bytes));
+    write_number(writer, TUPLE_DATA_AT);
+    write_number(writer, CALL_DATA_SIZE);
+    write_selector(writer, selector);
+    rpc_write_hex(writer, span_of(argument, ABI_WORD));
+    write_zeroes(writer, 2 * ABI_WORD - CALL_DATA_SIZE);
+}
+
+void aggregate_end(struct writer *writer, const struct hash256 *block_hash)
+{
+    add_timestamp(writer);
+    rpc_end_call(writer, block_hash);
+}
+
+// The result at `place` among all of them, timestamps included.
+static enum status result_at(struct span results, size_t place, bool *ret_success, struct span *ret)
+{
+    struct span tuple;
+    enum status status = abi_read_tail(results, place, &tuple);
+    bool success = false;
+    struct span data;
+    if (status == OK) {
+        status = abi_read_bool(tuple, 0, &success);
+    }
+    if (status == OK) {
+        status = abi_read_bytes(tuple, 1, &data);
+    }
+    if (status == OK) {
+        *ret_success = success;
+        *ret = data;
+    }
+    return status;
+}
+
+// ERR_NOT_FOUND if the read of it failed.
+static enum status timestamp_at(struct span results, size_t place, uint64_t *ret)
+{
+    bool success = false;
+    struct span data;
+    enum status status = result_at(results, place, &success, &data);
+    if (status != OK) {
+        return status;
+    }
+    if (!success || data.size != ABI_WORD) {
+        return ERR_NOT_FOUND;
+    }
+    return abi_read_u64(data, 0, ret);
+}
+
+enum status aggregate_open(struct span data, size_t count, struct aggregate *ret)
+{
+    struct aggregate opened = {.count = count};
+    struct span array;
+    uint64_t results = 0;
+    enum status status = abi_read_u64(data, 0, &opened.block_number);
+    if (status == OK) {
+        status = abi_read_tail(data, 2, &array);
+    }
+    if (status == OK) {
+        status = abi_read_u64(array, 0, &results);
+    }
+    if (status != OK) {
+        return status;
+    }
+    if (results != count + HEADS) {
+        return ERR_MISMATCH;
+    }
+    opened.results = span_of(array.data + ABI_WORD, array.size - ABI_WORD);
+    status = timestamp_at(opened.results, 0, &opened.block_time_s);
+    if (status != OK) {
+        return status;
+    }
+    uint64_t again_s = 0;
+    status = timestamp_at(opened.results, count + 1, &again_s);
+    opened.starved = status == ERR_NOT_FOUND;
+    if (status != OK && !opened.starved) {
+        return status;
+    }
+    if (!opened.starved && again_s != opened.block_time_s) {
+        return ERR_MISMATCH;
+    }
+    *ret = opened;
+    return OK;
+}
+
+enum status aggregate_result(
+    const struct aggregate *aggregate, size_t index, bool *ret_success, struct span *ret)
+{
+    ASSERT(index < aggregate->count);
+    return result_at(aggregate->results, index + 1, ret_success, ret);
+}

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// What to ask next, provider by provider: first whether it serves this chain and contract, then
+// tokens, disputes and members. Providers never wait for each other.
+#include "chain/gate_state.h"
+
+#include <string.h>
+
+void gate_set_health(struct gate *gate, size_t provider, enum provider_health health)
+{
+    struct gate_provider *changed = &gate->providers[provider];
+    if (changed->health != health) {
+        changed->health = health;
+        changed->health_changed = true;
+    }
+}
+
+void gate_begin_checks(struct gate *gate, size_t provider)
+{
+    struct gate_provider *checked = &gate->providers[provider];
+    checked->checks_to_send = CHECK_ALL;
+    checked->checks_pending = CHECK_ALL;
+}
+
+size_t gate_calls_of(const struct gate *gate, size_t provider)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < gate->calls_max; i++) {
+        count += gate->calls[i].used && gate->calls[i].provider == provider ? 1 : 0;
+    }
+    return count;
+}
+
+static size_t aggregates_of(const struct gate *gate, size_t provider)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < gate->calls_max; i++) {
+        count += gate->calls[i].used && gate->calls[i].provider == provider &&
+                         gate->calls[i].kind == CALL_TOKENS
+                     ? 1
+                     : 0;
+    }
+    return count;
+}
+
+static bool next_check(struct gate *gate, size_t provider, struct gate_inflight *call)
+{
+    static const enum call_kind kinds[] = {CALL_CHAIN_ID, CALL_CODE_CONTRACT, CALL_CODE_AGGREGATOR};
+    struct gate_provider *checked = &gate->providers[provider];
+    for (unsigned i = 0; i < 3; i++) {
+        uint8_t step = (uint8_t)(1U << i);
+        if ((checked->checks_to_send & step) != 0) {
+            checked->checks_to_send &= (uint8_t)~step;
+            call->kind = kinds[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+// Takes the due tokens in the order of their slots, as many as the most suspect among them allows.
+static bool next_tokens(
+    struct gate *gate, size_t provider, struct mono now, struct gate_inflight *call)
+{
+    if (aggregates_of(gate, provider) >= GATE_AGGREGATES_PER_PROVIDER) {
+        return false;
+    }
+    size_t limit = gate->chunk_max;
+    call->count = 0;
+    for (size_t i = 0; i < gate->config.tokens_max && call->count < limit; i++) {
+        struct gate_answer *answer = gate_answer_of(gate, i, provider);
+        if (!gate->tokens[i].used || !answer->due || answer->in_flight ||
+            !mono_due(answer->not_before, now)) {
+            continue;
+        }
+        size_t own_limit = answer->chunk_limit == 0 ? limit : answer->chunk_limit;
+        if (call->count >= own_limit) {
+            continue; // its turn comes in another call
+        }
+        limit = own_limit < limit ? own_limit : limit;
+        answer->due = false;
+        answer->in_flight = true;
+        call->refs[call->count++] = gate_ref_of(gate, i);
+    }
+    call->kind = CALL_TOKENS;
+    return call->count > 0;
+}
+
+// The disputer's own call for the hash of its block, or one of the others' pinned to it.
+static bool next_reask(
+    struct gate *gate, size_t provider, struct mono now, struct gate_inflight *call)
+{
+    struct gate_reask *own = &gate->providers[provider].reask;
+    if (own->count > 0 && !own->asked_block) {
+        own->asked_block = true;
+        call->kind = CALL_REASK_BLOCK;
+        call->first = own->block_number;
+        return true;
+    }
+    for (size_t i = 0; i < gate->config.providers; i++) {
+        struct gate_reask *reask = &gate->providers[i].reask;
+        uint8_t bit = (uint8_t)(1U << provider);
+        if (reask->count > 0 && mono_due(reask->until, now)) {
+            reask->count = 0;
+        }
+        if (reask->count == 0 || !reask->have_hash || (reask->providers & bit) == 0) {
+            continue;
+        }
+        reask->providers &= (uint8_t)~bit;
+        call->kind = CALL_REASK_TOKENS;
+        call->disputer = (uint8_t)i;
+        call->count = reask->count < gate->chunk_max ? reask->count : (uint16_t)gate->chunk_max;
+        memcpy(call->refs, reask->refs, call->count * sizeof call->refs[0]);
+        return true;
+    }
+    return false;
+}
+
+static bool next_for_provider(
+    struct gate *gate, size_t provider, struct mono now, struct gate_inflight *call)
+{
+    struct gate_provider *asked = &gate->providers[provider];
+    if (!mono_due(asked->retry_at, now) ||
+        gate_calls_of(gate, provider) >= GATE_CALLS_PER_PROVIDER) {
+        return false;
+    }
+    if (next_check(gate, provider, call)) {
+        return true;
+    }
+    return asked->checked &&
+           (next_reask(gate, provider, now, call) || next_tokens(gate, provider, now, call) ||
+               gate_enumeration_call(gate, provider, call));
+}
+
+static void write_tokens(
+    const struct gate *gate, const struct gate_inflight *call, struct writer *writer)
+{
+    const struct eth_address *contract = &gate->config.network.contract;
+    aggregate_begin(writer, call->id, call->with_access ? 2U * call->count : call->count);
+    for (size_t i = 0; i < call->count; i++) {
+        const struct token_id *token = &gate->tokens[call->refs[i].slot].id;
+        aggregate_add(writer, contract, abi_owner_of, token->bytes);
+        if (call->with_access) {
+            aggregate_add(writer, contract, abi_node_access, token->bytes);
+        }
+    }
+    const struct gate_reask *reask = &gate->providers[call->disputer].reask;
+    aggregate_end(writer, call->kind == CALL_REASK_TOKENS ? &reask->block_hash : NULL);
+}
+
+static void write_call(struct gate *gate, const struct gate_inflight *call, struct writer *writer)
+{
+    switch (call->kind) {
+    case CALL_CHAIN_ID:
+        rpc_write_chain_id(writer, call->id);
+        return;
+    case CALL_CODE_CONTRACT:
+        rpc_write_code(writer, call->id, &gate->config.network.contract);
+        return;
+    case CALL_CODE_AGGREGATOR:
+        rpc_write_code(writer, call->id, &aggregate_address);
+        return;
+    case CALL_TOKENS:
+    case CALL_REASK_TOKENS:
+        write_tokens(gate, call, writer);
+        return;
+    case CALL_REASK_BLOCK:
+        rpc_write_block(writer, call->id, call->first);
+        return;
+    case CALL_INTERFACE:
+    case CALL_MEMBERS:
+        gate_enumeration_write(gate, call, writer);
+        return;
+    }
+}
+
+static size_t reply_max(const struct gate_inflight *call)
+{
+    enum { CODE_REPLY_MAX = 256 * 1024, BLOCK_REPLY_MAX = 1024 * 1024 };
+    switch (call->kind) {
+    case CALL_CHAIN_ID:
+    case CALL_INTERFACE:
+        return GATE_REPLY_BASE;
+    case CALL_CODE_CONTRACT:
+    case CALL_CODE_AGGREGATOR:
+        return CODE_REPLY_MAX;
+    case CALL_REASK_BLOCK:
+        return BLOCK_REPLY_MAX;
+    case CALL_TOKENS:
+    case CALL_REASK_TOKENS:
+    case CALL_MEMBERS:
+        return GATE_REPLY_BASE + (size_t)call->count * GATE_REPLY_PER_TOKEN;
+    }
+    return GATE_REPLY_BASE;
+}
+
+static struct gate_inflight *free_call(struct gate *gate)
+{
+    for (size_t i = 0; i < gate->calls_max; i++) {
+        if (!gate->calls[i].used) {
+            return &gate->calls[i];
+        }
+    }
+    return NULL;
+}
+
+static void send_call(
+    struct gate *gate, struct gate_inflight *call, struct mono now, struct gate_call *ret)
+{
+    struct writer writer = writer_of(gate->body, gate->body_capacity);
+    call->used = true;
+    call->id = rng_u64(&gate->rng) >> (64 - RPC_ID_MAX_BITS);
+    call->deadline = mono_add(now, GATE_TIMEOUT_MS + GATE_GIVE_UP_MS);
+    call->with_access = gate->profile != PROFILE_ERC721;
+    call->reply_max = reply_max(call);
+    write_call(gate, call, &writer);
+    ASSERT(writer_finish(&writer) == OK);
+    gate->providers[call->provider].calls++;
+    *ret = (struct gate_call){
+        .id = call->id,
+        .provider = call->provider,
+        .body = writer_written(&writer),
+        .reply_max = call->reply_max,
+        .timeout_ms = GATE_TIMEOUT_MS,
+    };
+}
+
+bool gate_next_call(struct gate *gate, struct now now, struct gate_call *ret)
+{
+    struct gate_inflight *call = free_call(gate);
+    for (size_t i = 0; call != NULL && i < gate->config.providers; i++) {
+        size_t provider = gate->provider_turn;
+        call->provider = (uint8_t)provider;
+        call->count = 0;
+        call->first = 0;
+        call->disputer = 0;
+        if (next_for_provider(gate, provider, now.mono, call)) {
+            send_call(gate, call, now.mono, ret);
+            return true;
+        }
+        gate->provider_turn = (provider + 1) % gate->config.providers;
+    }
+    return false;
+}
+
+static void mark_poll(struct gate *gate, size_t provider)
+{
+    for (size_t i = 0; i < gate->config.tokens_max; i++) {
+        if (gate->tokens[i].used && gate->tokens[i].watched) {
+            gate_mark_due(gate, i, provider);
+        }
+    }
+}
+
+struct mono gate_next_deadline(const struct gate *gate)
+{
+    struct mono next = mono_never();
+    for (size_t i = 0; i < gate->config.providers; i++) {
+        const struct gate_provider *provider = &gate->providers[i];
+        next = mono_min(next, provider->poll_due);
+        if (provider->backing_off) {
+            next = mono_min(next, provider->retry_at);
+        } else if (provider->checks_pending == 0) {
+            next = mono_min(next, provider->check_due);
+        }
+    }
+    for (size_t i = 0; i < gate->calls_max; i++) {
+        if (gate->calls[i].used) {
+            next = mono_min(next, gate->calls[i].deadline);
+        }
+    }
+    if (gate->config.members_max > 0 && gate->config.providers > 0) {
+        next = mono_min(next, gate->enumeration.due);
+    }
+    return next;
+}
+
+static void give_up_calls(struct gate *gate, struct now now)
+{
+    static const struct rpc_reply timeout = {.outcome = RPC_TIMEOUT};
+    for (size_t i = 0; i < gate->calls_max; i++) {
+        if (gate->calls[i].used && mono_due(gate->calls[i].deadline, now.mono)) {
+            gate_on_reply(gate, now, gate->calls[i].id, &timeout);
+        }
+    }
+}
+
+void gate_on_deadline(struct gate *gate, struct now now)
+{
+    enum { JITTER_PERCENT = 20 };
+    bool polled = false;
+    give_up_calls(gate, now);
+    for (size_t i = 0; i < gate->config.providers; i++) {
+        struct gate_provider *provider = &gate->providers[i];
+        if (mono_due(provider->poll_due, now.mono)) {
+            provider->poll_due =
+                mono_add(now.mono, rng_jitter(&gate->rng, gate->config.poll_ms, JITTER_PERCENT));
+            mark_poll(gate, i);
+            polled = true;
+        }
+        if (provider->backing_off && mono_due(provider->retry_at, now.mono)) {
+            provider->backing_off = false;
+        }
+        if (provider->checks_pending == 0 && !provider->backing_off &&
+            mono_due(provider->check_due, now.mono)) {
+            provider->check_due = mono_add(now.mono, GATE_CHECK_INTERVAL_MS);
+            gate_begin_checks(gate, i);
+        }
+    }
+    gate_enumeration_on_deadline(gate, now);
+    if (polled) {
+        gate_review_all(gate, now.mono);
+    }
+}

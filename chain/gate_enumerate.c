@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Finding members on chain: by ERC721Enumerable where a quorum says that the contract has it, else
+// by asking for one id after the other until a long enough run of unknown ones. One provider
+// serves a round, another one the next, so that none can hide a member for long. What is found is
+// a hint: each token is read by the quorum before it counts.
+#include "chain/gate_state.h"
+
+#include <string.h>
+
+enum {
+    ROUND_MAX_MS = 30000, // a round that takes longer starts over
+    RETRY_MS = 5000,
+    MISSED_MAX = 2, // rounds in a row without a member before it is gone
+};
+
+static const uint32_t interface_enumerable = 0x780e9d63;
+
+static void mark_change(struct gate *gate, struct gate_member *member, enum member_state state)
+{
+    if (member->state == MEMBER_KNOWN && state != MEMBER_KNOWN) {
+        gate->changes++;
+    } else if (member->state != MEMBER_KNOWN && state == MEMBER_KNOWN) {
+        gate->changes--;
+    }
+    member->state = state;
+}
+
+static void end_round(struct gate *gate, struct now now, bool complete)
+{
+    struct gate_enumeration *round = &gate->enumeration;
+    round->state = ENUMERATION_IDLE;
+    round->due = mono_add(now.mono, complete ? gate->config.enumerate_ms : RETRY_MS);
+    if (!complete) {
+        return;
+    }
+    round->announce = true;
+    for (size_t i = 0; i < gate->member_count; i++) {
+        struct gate_member *member = &gate->members[i];
+        member->missed = member->seen ? 0 : (uint8_t)(member->missed + 1);
+        if (member->missed >= MISSED_MAX && member->state != MEMBER_GONE) {
+            member->missed = MISSED_MAX;
+            mark_change(gate, member, MEMBER_GONE);
+        }
+        member->missed = member->missed > MISSED_MAX ? MISSED_MAX : member->missed;
+    }
+}
+
+static void begin_round(struct gate *gate, struct now now)
+{
+    struct gate_enumeration *round = &gate->enumeration;
+    round->state = ENUMERATION_INTERFACE;
+    round->due = mono_add(now.mono, ROUND_MAX_MS);
+    round->in_flight = false;
+    round->bounded = false;
+    for (size_t i = 0; i < gate->config.providers; i++) {
+        gate->providers[i].interface_due = true;
+    }
+    for (size_t i = 0; i < gate->member_count; i++) {
+        gate->members[i].seen = false;
+    }
+}
+
+void gate_enumeration_on_deadline(struct gate *gate, struct now now)
+{
+    struct gate_enumeration *round = &gate->enumeration;
+    if (gate->config.members_max == 0 || gate->config.providers == 0 ||
+        !mono_due(round->due, now.mono)) {
+        return;
+    }
+    if (round->state != ENUMERATION_IDLE) {
+        end_round(gate, now, false);
+        return;
+    }
+    begin_round(gate, now);
+}
+
+void gate_enumerate(struct gate *gate, struct now now)
+{
+    if (gate->config.members_max > 0 && gate->enumeration.state == ENUMERATION_IDLE) {
+        gate->enumeration.due = now.mono;
+        gate_enumeration_on_deadline(gate, now);
+    }
+}
+
+static bool find_member(const struct gate *gate, const struct token_id *token, size_t *ret_place)
+{
+    size_t low = 0;
+    size_t high = gate->member_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = token_id_compare(&gate->members[middle].id, token);
+        if (order == 0) {
+            *ret_place = middle;
+            return true;
+        }
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    *ret_place = low;
+    return false;
+}
+
+static void add_member(struct gate *gate, const struct token_id *token)
+{
+    size_t place = 0;
+    if (find_member(gate, token, &place)) {
+        struct gate_member *member = &gate->members[place];
+        member->seen = true;
+        if (member->state == MEMBER_GONE) {
+            mark_change(gate, member, MEMBER_NEW);
+        }
+        return;
+    }
+    if (gate->member_count == gate->config.members_max) {
+        gate->enumeration.bounded = true;
+        return;
+    }
+    struct gate_member *member = &gate->members[place];
+    memmove(member + 1, member, (gate->member_count - place) * sizeof *member);
+    *member = (struct gate_member){.id = *token, .state = MEMBER_KNOWN, .seen = true};
+    gate->member_count++;
+    mark_change(gate, member, MEMBER_NEW);
+}
+
+static void end_if_done(struct gate *gate, struct now now)
+{
+    const struct gate_enumeration *round = &gate->enumeration;
+    bool done = round->state == ENUMERATION_INDEX
+                    ? round->next >= round->total
+                    : round->gap >= gate->config.enumerate_gap_max || round->bounded;
+    if (done) {
+        end_round(gate, now, true);
+    }
+}
+
+static void begin_search(struct gate *gate, struct now now, size_t provider, bool index)
+{
+    struct gate_enumeration *round = &gate->enumeration;
+    round->provider = provider;
+    round->state = index ? ENUMERATION_INDEX : ENUMERATION_SEQUENTIAL;
+    round->total = gate->providers[provider].supply;
+    round->next = 0;
+    round->gap = 0;
+    if (index && round->total > gate->config.members_max) {
+        round->bounded = true;
+        round->total = gate->config.members_max;
+    }
+    end_if_done(gate, now);
+}
+
+// Once enough providers have spoken: how this round goes on, and who serves it.
+static void choose_way(struct gate *gate, struct now now)
+{
+    size_t yes = 0;
+    size_t no = 0;
+    size_t waiting = 0;
+    for (size_t i = 0; i < gate->config.providers; i++) {
+        const struct gate_provider *provider = &gate->providers[i];
+        yes += provider->enumerable == VERDICT_YES ? 1 : 0;
+        no += provider->enumerable == VERDICT_NO ? 1 : 0;
+        waiting += provider->interface_due && provider->checked ? 1 : 0;
+    }
+    bool decided = yes >= gate->quorum || no >= gate->quorum;
+    if (!decided && (waiting > 0 || yes + no < gate->quorum)) {
+        return;
+    }
+    bool index = yes >= gate->quorum;
+    for (size_t i = 0; i < gate->config.providers; i++) {
+        size_t place = (gate->enumeration.provider + 1 + i) % gate->config.providers;
+        const struct gate_provider *provider = &gate->providers[place];
+        if (!provider->checked || provider->interface_due ||
+            (index && provider->enumerable != VERDICT_YES)) {
+            continue;
+        }
+        begin_search(gate, now, place, index);
+        return;
+    }
+}
+
+static size_t chunk_of_round(const struct gate *gate)
+{
+    const struct gate_enumeration *round = &gate->enumeration;
+    if (round->state == ENUMERATION_INDEX && round->total - round->next < round->chunk) {
+        return (size_t)(round->total - round->next);
+    }
+    return round->chunk;
+}
+
+bool gate_enumeration_call(struct gate *gate, size_t provider, struct gate_inflight *call)
+{
+    struct gate_enumeration *round = &gate->enumeration;
+    struct gate_provider *asked = &gate->providers[provider];
+    switch (round->state) {
+    case ENUMERATION_IDLE:
+        return false;
+    case ENUMERATION_INTERFACE:
+        if (!asked->interface_due) {
+            return false;
+        }
+        asked->interface_due = false;
+        call->kind = CALL_INTERFACE;
+        return true;
+    case ENUMERATION_INDEX:
+    case ENUMERATION_SEQUENTIAL:
+        break;
+    }
+    if (provider != round->provider || round->in_flight) {
+        return false;
+    }
+    round->in_flight = true;
+    call->kind = CALL_MEMBERS;
+    call->first = round->next;
+    call->count = (uint16_t)chunk_of_round(gate);
+    return true;
+}
+
+void gate_enumeration_write(
+    struct gate *gate, const struct gate_inflight *call, struct writer *writer)
+{
+    const struct eth_address *contract = &gate->config.network.contract;
+    uint8_t word[ABI_WORD];
+    if (call->kind == CALL_INTERFACE) {
+        struct writer argument = writer_of(word, sizeof word);
+        memset(word, 0, sizeof word);
+        write_u32(&argument, interface_enumerable); // bytes4 stands at the left of its word
+        aggregate_begin(writer, call->id, 2);
+        aggregate_add(writer, contract, abi_supports_interface, word);
+        aggregate_add(writer, contract, abi_total_supply, word);
+        aggregate_end(writer, NULL);
+        return;
+    }
+    uint32_t selector =
+        gate->enumeration.state == ENUMERATION_INDEX ? abi_token_by_index : abi_owner_of;
+    aggregate_begin(writer, call->id, call->count);
+    for (size_t i = 0; i < call->count; i++) {
+        abi_word_of_u64(call->first + i, word);
+        aggregate_add(writer, contract, selector, word);
+    }
+    aggregate_end(writer, NULL);
+}
+
+static void take_interface(struct gate *gate, size_t provider, const struct aggregate *aggregate)
+{
+    struct gate_provider *asked = &gate->providers[provider];
+    bool success = false;
+    bool supports = false;
+    struct span data;
+    asked->enumerable = VERDICT_NO;
+    if (aggregate_result(aggregate, 0, &success, &data) != OK || !success ||
+        abi_read_bool(data, 0, &supports) != OK || !supports) {
+        return;
+    }
+    if (aggregate_result(aggregate, 1, &success, &data) != OK || !success ||
+        data.size != ABI_WORD) {
+        return;
+    }
+    uint64_t supply = 0;
+    enum status status = abi_read_u64(data, 0, &supply);
+    asked->enumerable = VERDICT_YES;
+    asked->supply = status == ERR_RANGE ? UINT64_MAX : supply;
+}
+
+static void take_index(struct gate *gate, const struct aggregate *aggregate, size_t index)
+{
+    bool success = false;
+    struct span data;
+    struct token_id token;
+    if (aggregate_result(aggregate, index, &success, &data) == OK && success &&
+        data.size == ABI_WORD && abi_read_word(data, 0, token.bytes) == OK) {
+        add_member(gate, &token);
+    }
+}
+
+static void take_id(struct gate *gate, const struct aggregate *aggregate, size_t index, uint64_t id)
+{
+    bool success = false;
+    struct span data;
+    struct eth_address owner;
+    if (aggregate_result(aggregate, index, &success, &data) == OK && success &&
+        data.size == ABI_WORD && abi_read_address(data, 0, &owner) == OK &&
+        !eth_address_is_zero(&owner)) {
+        struct token_id token = token_id_of_u64(id);
+        add_member(gate, &token);
+        gate->enumeration.gap = 0;
+    } else {
+        gate->enumeration.gap++;
+    }
+}
+
+static void take_members(struct gate *gate, struct now now, const struct gate_inflight *call,
+    const struct aggregate *aggregate)
+{
+    struct gate_enumeration *round = &gate->enumeration;
+    for (size_t i = 0; i < call->count; i++) {
+        if (round->state == ENUMERATION_INDEX) {
+            take_index(gate, aggregate, i);
+        } else {
+            take_id(gate, aggregate, i, call->first + i);
+        }
+    }
+    round->next = call->first + call->count;
+    round->chunk = round->chunk > GATE_ENUMERATE_CHUNK / 2 ? GATE_ENUMERATE_CHUNK
+                                                           : (uint16_t)(round->chunk * 2);
+    end_if_done(gate, now);
+}
+
+// A reply of an earlier round, or of one that has been given up.
+static bool is_stale(const struct gate *gate, const struct gate_inflight *call)
+{
+    const struct gate_enumeration *round = &gate->enumeration;
+    return (round->state != ENUMERATION_INDEX && round->state != ENUMERATION_SEQUENTIAL) ||
+           call->provider != round->provider || call->first != round->next;
+}
+
+void gate_enumeration_reply(struct gate *gate, struct now now, const struct gate_inflight *call,
+    const struct aggregate *aggregate)
+{
+    if (call->kind == CALL_INTERFACE) {
+        take_interface(gate, call->provider, aggregate);
+        if (gate->enumeration.state == ENUMERATION_INTERFACE) {
+            choose_way(gate, now);
+        }
+        return;
+    }
+    if (is_stale(gate, call)) {
+        return;
+    }
+    gate->enumeration.in_flight = false;
+    if (aggregate->starved && call->count > 1) {
+        gate->enumeration.chunk = call->count / 2;
+        return;
+    }
+    take_members(gate, now, call, aggregate);
+}
+
+void gate_enumeration_failed(
+    struct gate *gate, struct now now, const struct gate_inflight *call, bool refused)
+{
+    struct gate_enumeration *round = &gate->enumeration;
+    if (call->kind == CALL_INTERFACE) {
+        gate->providers[call->provider].enumerable = refused ? VERDICT_NO : VERDICT_UNKNOWN;
+        if (round->state == ENUMERATION_INTERFACE) {
+            choose_way(gate, now);
+        }
+        return;
+    }
+    if (is_stale(gate, call)) {
+        return;
+    }
+    round->in_flight = false;
+    if (!refused) {
+        end_round(gate, now, false);
+    } else if (call->count > 1) {
+        round->chunk = call->count / 2;
+    } else { // this one place spoils even a call of its own: pass it by
+        round->next++;
+        round->gap++;
+        end_if_done(gate, now);
+    }
+}

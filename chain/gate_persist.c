@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// What outlives a restart. One encoding for each state, big-endian, entries in ascending order:
+//
+//   "DMGT" | version u8 = 1 | chain id u64 | contract 20 | profile u8 | head ms u64 | count u16
+//   count x ( token 32 | owner 20 | owner seen s u64 | epoch min s u64
+//             | taken u8 | epoch s u64 | node key 32 | sequence u64 | last yes ms u64 )
+//
+// A seat that is not taken has zeroes from the epoch on. The head is the newest that a quorum has
+// shown, moved along to the moment of the export: validity is never judged by an earlier time.
+#include "chain/gate_state.h"
+
+#include <string.h>
+
+enum {
+    VERSION = 1,
+    HEADER_SIZE = 4 + 1 + 8 + 20 + 1 + 8 + 2,
+    ENTRY_SIZE = 32 + 20 + 8 + 8 + 1 + 8 + 32 + 8 + 8,
+};
+
+static const uint8_t magic[4] = {'D', 'M', 'G', 'T'};
+
+bool gate_state_dirty(const struct gate *gate)
+{
+    return gate->dirty;
+}
+
+size_t gate_state_size_max(const struct gate *gate)
+{
+    return HEADER_SIZE + gate->config.tokens_max * ENTRY_SIZE;
+}
+
+static bool is_kept(const struct gate_token *token)
+{
+    return token->used && token->seat.owned_before;
+}
+
+// The kept token with the smallest id above `above` (NULL: the smallest of all), or NULL.
+static const struct gate_token *next_kept(const struct gate *gate, const struct token_id *above)
+{
+    const struct gate_token *best = NULL;
+    for (size_t i = 0; i < gate->config.tokens_max; i++) {
+        const struct gate_token *token = &gate->tokens[i];
+        if (is_kept(token) && (above == NULL || token_id_compare(&token->id, above) > 0) &&
+            (best == NULL || token_id_compare(&token->id, &best->id) < 0)) {
+            best = token;
+        }
+    }
+    return best;
+}
+
+static void write_entry(struct writer *writer, const struct gate_token *token)
+{
+    const struct gate_seat *seat = &token->seat;
+    write_bytes(writer, token->id.bytes, sizeof token->id.bytes);
+    write_bytes(writer, seat->owner.bytes, sizeof seat->owner.bytes);
+    write_u64(writer, seat->owner_seen_s);
+    write_u64(writer, seat->epoch_min_s);
+    write_u8(writer, seat->taken ? 1 : 0);
+    write_u64(writer, seat->epoch_s);
+    write_bytes(writer, seat->node_key.bytes, sizeof seat->node_key.bytes);
+    write_u64(writer, seat->sequence);
+    write_u64(writer, seat->last_yes_ms);
+}
+
+enum status gate_state_export(struct gate *gate, struct now now, struct writer *writer)
+{
+    const struct network *network = &gate->config.network;
+    uint64_t head_ms = 0;
+    uint16_t count = 0;
+    if (gate->has_head) {
+        head_ms = unix_time_add(
+            (struct unix_time){.ms = gate->head_ms}, mono_since(gate->head_at, now.mono))
+                      .ms;
+    }
+    for (size_t i = 0; i < gate->config.tokens_max; i++) {
+        count = (uint16_t)(count + (is_kept(&gate->tokens[i]) ? 1 : 0));
+    }
+    write_bytes(writer, magic, sizeof magic);
+    write_u8(writer, VERSION);
+    write_u64(writer, network->chain_id);
+    write_bytes(writer, network->contract.bytes, sizeof network->contract.bytes);
+    write_u8(writer, (uint8_t)gate->profile);
+    write_u64(writer, head_ms);
+    write_u16(writer, count);
+    const struct gate_token *token = next_kept(gate, NULL);
+    for (; token != NULL; token = next_kept(gate, &token->id)) {
+        write_entry(writer, token);
+    }
+    enum status status = writer_finish(writer);
+    if (status == OK) {
+        gate->dirty = false;
+    }
+    return status;
+}
+
+struct entry {
+    struct token_id token;
+    struct gate_seat seat;
+};
+
+static void read_entry(struct reader *reader, uint64_t head_ms, struct entry *ret)
+{
+    struct gate_seat *seat = &ret->seat;
+    *seat = (struct gate_seat){.owned_before = true};
+    read_bytes(reader, ret->token.bytes, sizeof ret->token.bytes);
+    read_bytes(reader, seat->owner.bytes, sizeof seat->owner.bytes);
+    seat->owner_seen_s = read_u64(reader);
+    seat->epoch_min_s = read_u64(reader);
+    uint8_t taken = read_u8(reader);
+    seat->taken = taken == 1;
+    seat->epoch_s = read_u64(reader);
+    read_bytes(reader, seat->node_key.bytes, sizeof seat->node_key.bytes);
+    seat->sequence = read_u64(reader);
+    seat->last_yes_ms = read_u64(reader);
+    if (reader->failure != OK) {
+        return;
+    }
+    bool empty = seat->epoch_s == 0 && node_key_is_zero(&seat->node_key) && seat->sequence == 0 &&
+                 seat->last_yes_ms == 0;
+    if (taken > 1 || (!seat->taken && !empty)) {
+        reader_fail(reader, ERR_NOT_CANONICAL);
+    } else if (seat->last_yes_ms > head_ms) {
+        reader_fail(reader, ERR_MALFORMED); // a yes needs a head: grace cannot be made longer
+    }
+}
+
+// The header's fields that are used.
+struct header {
+    enum contract_profile profile;
+    uint64_t head_ms;
+    uint16_t count;
+};
+
+static void read_header(struct reader *reader, const struct network *network, struct header *ret)
+{
+    uint8_t found[sizeof magic];
+    struct network own;
+    read_bytes(reader, found, sizeof found);
+    uint8_t version = read_u8(reader);
+    own.chain_id = read_u64(reader);
+    read_bytes(reader, own.contract.bytes, sizeof own.contract.bytes);
+    uint8_t profile = read_u8(reader);
+    ret->head_ms = read_u64(reader);
+    ret->count = read_u16(reader);
+    if (reader->failure != OK) {
+        return;
+    }
+    if (memcmp(found, magic, sizeof magic) != 0) {
+        reader_fail(reader, ERR_MALFORMED);
+    } else if (version != VERSION) {
+        reader_fail(reader, ERR_VERSION);
+    } else if (own.chain_id != network->chain_id ||
+               !eth_address_equal(&own.contract, &network->contract)) {
+        reader_fail(reader, ERR_MISMATCH);
+    } else if (profile > PROFILE_DSTACK_ACCESS) {
+        reader_fail(reader, ERR_MALFORMED);
+    } else {
+        ret->profile = (enum contract_profile)profile;
+    }
+}
+
+// Reads the whole state; with a gate, takes it in. The second run of a checked state cannot fail.
+static enum status read_state(struct span state, const struct network *network, struct now now,
+    struct gate *gate, struct header *ret)
+{
+    struct reader reader = reader_of(state);
+    struct header header = {.profile = PROFILE_DETECT};
+    struct entry entry;
+    struct token_id last = token_id_zero;
+    read_header(&reader, network, &header);
+    for (size_t i = 0; i < header.count && reader.failure == OK; i++) {
+        read_entry(&reader, header.head_ms, &entry);
+        if (i > 0 && reader.failure == OK && token_id_compare(&entry.token, &last) <= 0) {
+            reader_fail(&reader, ERR_NOT_CANONICAL);
+        }
+        last = entry.token;
+        size_t slot = 0;
+        if (gate != NULL && i < gate->config.tokens_max &&
+            gate_slot_claim(gate, &entry.token, now.mono, &slot) == OK) {
+            gate->tokens[slot].seat = entry.seat;
+        }
+    }
+    *ret = header;
+    return reader_finish(&reader);
+}
+
+enum status gate_state_import(struct gate *gate, struct now now, struct span state)
+{
+    struct header header;
+    enum status status = read_state(state, &gate->config.network, now, NULL, &header);
+    if (status != OK) {
+        return status;
+    }
+    status = read_state(state, &gate->config.network, now, gate, &header);
+    ASSERT(status == OK);
+    if (gate->profile == PROFILE_DETECT) {
+        gate->profile = header.profile;
+    }
+    if (header.head_ms > 0 && (!gate->has_head || header.head_ms > gate->head_ms)) {
+        gate->head_ms = header.head_ms;
+        gate->head_at = now.mono;
+        gate->has_head = true;
+    }
+    return OK;
+}

@@ -1,0 +1,652 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// What the providers' answers say: about themselves, and about tokens. Whatever a reply holds, it
+// changes at most the state of its own provider and that provider's answers.
+#include "chain/gate_state.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+enum {
+    WG_KEY_TEXT_MAX = 44,
+};
+
+// --- a provider's health ---
+
+static void back_off(struct gate *gate, size_t provider, struct mono now, uint64_t at_least_ms)
+{
+    struct gate_provider *failed = &gate->providers[provider];
+    uint32_t doublings =
+        failed->failures < GATE_BREAKER_FAILURES ? failed->failures : GATE_BREAKER_FAILURES + 1;
+    uint64_t base_ms = (uint64_t)GATE_BACKOFF_MIN_MS << doublings;
+    base_ms = base_ms > GATE_BACKOFF_MAX_MS ? GATE_BACKOFF_MAX_MS : base_ms;
+    uint64_t wait_ms =
+        GATE_BACKOFF_MIN_MS + rng_below(&gate->rng, base_ms - GATE_BACKOFF_MIN_MS + 1);
+    if (at_least_ms > GATE_RETRY_AFTER_MAX_MS) {
+        at_least_ms = GATE_RETRY_AFTER_MAX_MS;
+    }
+    failed->retry_at = mono_add(now, wait_ms > at_least_ms ? wait_ms : at_least_ms);
+    failed->backing_off = true;
+    if (failed->failures < UINT32_MAX) {
+        failed->failures++;
+    }
+}
+
+// No answer, or none that means anything: check it again before its next word counts.
+static void provider_failed(
+    struct gate *gate, size_t provider, struct mono now, const struct rpc_reply *reply)
+{
+    struct gate_provider *failed = &gate->providers[provider];
+    failed->faults++;
+    if (failed->backing_off && !mono_due(failed->retry_at, now)) {
+        return; // another call of the same outage
+    }
+    failed->checked = false;
+    gate_begin_checks(gate, provider);
+    back_off(gate, provider, now, reply->retry_after_ms);
+    gate_set_health(
+        gate, provider, reply->outcome == RPC_ANSWERED ? PROVIDER_FAULTY : PROVIDER_UNREACHABLE);
+}
+
+static void provider_rate_limited(
+    struct gate *gate, size_t provider, struct mono now, const struct rpc_reply *reply)
+{
+    back_off(gate, provider, now, reply->retry_after_ms);
+    gate_set_health(gate, provider, PROVIDER_RATE_LIMITED);
+}
+
+// It serves something else: nothing that it said before counts either.
+static void provider_refused(
+    struct gate *gate, size_t provider, struct now now, enum provider_health health)
+{
+    struct gate_provider *refused = &gate->providers[provider];
+    refused->checked = false;
+    refused->checks_to_send = 0;
+    refused->checks_pending = 0;
+    refused->check_due = mono_add(now.mono, GATE_CHECK_RETRY_MS);
+    refused->has_head = false;
+    refused->profile = PROFILE_DETECT;
+    refused->enumerable = VERDICT_UNKNOWN;
+    gate_set_health(gate, provider, health);
+    for (size_t i = 0; i < gate->config.tokens_max; i++) {
+        gate_answer_of(gate, i, provider)->value = (struct gate_value){.kind = ANSWER_NONE};
+    }
+    gate_review_all(gate, now.mono);
+}
+
+// A provider that has just shown to be alive did not like something in the calls that timed out.
+static void blame_suspects(struct gate *gate, size_t provider, struct mono now)
+{
+    for (size_t i = 0; i < gate->config.tokens_max; i++) {
+        struct gate_answer *answer = gate_answer_of(gate, i, provider);
+        if (answer->suspect == 1) {
+            answer->value = (struct gate_value){.kind = ANSWER_FAILED};
+            answer->read_at = now;
+            answer->not_before = mono_add(now, GATE_TOKEN_BACKOFF_MS);
+        }
+        if (answer->suspect != 0) {
+            answer->chunk_limit = answer->suspect > 1 ? answer->suspect / 2 : 1;
+            answer->suspect = 0;
+        }
+    }
+}
+
+static void provider_checked(struct gate *gate, size_t provider, struct now now)
+{
+    struct gate_provider *checked = &gate->providers[provider];
+    checked->check_due = mono_add(now.mono, GATE_CHECK_INTERVAL_MS);
+    checked->failures = 0;
+    if (checked->checked) {
+        return;
+    }
+    checked->checked = true;
+    gate_set_health(gate, provider, PROVIDER_GOOD);
+    blame_suspects(gate, provider, now.mono);
+    for (size_t i = 0; i < gate->config.tokens_max; i++) {
+        if (gate->tokens[i].used && gate->tokens[i].watched) {
+            gate_mark_due(gate, i, provider);
+        }
+    }
+    gate_review_all(gate, now.mono);
+}
+
+static void on_check(struct gate *gate, struct now now, const struct gate_inflight *call,
+    const struct rpc_answer *answer)
+{
+    struct gate_provider *provider = &gate->providers[call->provider];
+    enum provider_health health = PROVIDER_GOOD;
+    if (call->kind == CALL_CHAIN_ID) {
+        provider->chain_id = answer->quantity;
+        provider->checks_pending &= (uint8_t)~CHECK_CHAIN_ID;
+        health = answer->quantity == gate->config.network.chain_id ? health : PROVIDER_WRONG_CHAIN;
+    } else if (call->kind == CALL_CODE_CONTRACT) {
+        provider->checks_pending &= (uint8_t)~CHECK_CONTRACT;
+        health = answer->size > 0 ? health : PROVIDER_NO_CODE;
+    } else {
+        provider->checks_pending &= (uint8_t)~CHECK_AGGREGATOR;
+        health = answer->size > 0 ? health : PROVIDER_NO_AGGREGATOR;
+    }
+    if (health != PROVIDER_GOOD) {
+        provider_refused(gate, call->provider, now, health);
+    } else if (provider->checks_pending == 0) {
+        provider_checked(gate, call->provider, now);
+    }
+}
+
+// --- what a contract returned for one token ---
+
+// The seed contract's traps: strings are an attacker's, and the order is the function's, not the
+// struct's: nodeId, WireGuard key, createdAt, isActive.
+static void read_access(bool success, struct span data, struct gate_value *value)
+{
+    if (!success) {
+        value->access = data.size == 0 ? ACCESS_ABSENT : ACCESS_BROKEN;
+        return;
+    }
+    struct span node_id;
+    struct span key;
+    uint8_t created_at[ABI_WORD];
+    value->access = ACCESS_BROKEN;
+    if (abi_read_bytes(data, 0, &node_id) != OK || abi_read_bytes(data, 1, &key) != OK ||
+        abi_read_word(data, 2, created_at) != OK || abi_read_bool(data, 3, &value->active) != OK) {
+        value->active = false;
+        return;
+    }
+    value->access = ACCESS_READ;
+    value->wg_key_usable = key.size == WG_KEY_TEXT_MAX && wg_key_parse(key, &value->wg_key) == OK;
+    if (!value->wg_key_usable) {
+        value->wg_key = (struct wg_key){{0}};
+    }
+}
+
+// False if the result cannot be told from a call that ran out of gas in company.
+static bool read_owner(bool success, struct span data, bool alone, struct gate_value *value)
+{
+    struct eth_address owner;
+    if (!success) {
+        value->kind = ANSWER_DENIED;
+        return data.size > 0 || alone;
+    }
+    if (data.size != ABI_WORD || abi_read_address(data, 0, &owner) != OK) {
+        value->kind = ANSWER_FAILED;
+        return true;
+    }
+    value->kind = eth_address_is_zero(&owner) ? ANSWER_DENIED : ANSWER_OWNED;
+    value->owner = owner;
+    return true;
+}
+
+static enum contract_profile profile_word(const struct gate_value *value)
+{
+    if (value->kind != ANSWER_OWNED) {
+        return PROFILE_DETECT;
+    }
+    switch (value->access) {
+    case ACCESS_READ:
+        return PROFILE_DSTACK_ACCESS;
+    case ACCESS_ABSENT:
+        return PROFILE_ERC721;
+    case ACCESS_NONE:
+    case ACCESS_BROKEN:
+        return PROFILE_DETECT;
+    }
+    return PROFILE_DETECT;
+}
+
+// The token's value in an aggregate; false if it must be read again, alone.
+static bool read_value(const struct aggregate *aggregate, size_t index, size_t reads_each,
+    bool alone, struct gate_value *ret)
+{
+    *ret = (struct gate_value){.kind = ANSWER_NONE};
+    bool success = false;
+    struct span data;
+    if (aggregate_result(aggregate, index * reads_each, &success, &data) != OK) {
+        ret->kind = ANSWER_FAILED;
+        return true;
+    }
+    bool certain = read_owner(success, data, alone, ret);
+    if (ret->kind != ANSWER_OWNED || reads_each < 2) {
+        return certain;
+    }
+    if (aggregate_result(aggregate, index * reads_each + 1, &success, &data) != OK) {
+        ret->access = ACCESS_BROKEN;
+        return true;
+    }
+    read_access(success, data, ret);
+    return certain;
+}
+
+// --- disputes ---
+
+static void ask_pinned(struct gate *gate, size_t slot, size_t disputer, size_t other,
+    uint64_t block_number, struct mono now)
+{
+    struct gate_reask *reask = &gate->providers[disputer].reask;
+    bool idle = reask->count == 0 || mono_due(reask->until, now);
+    if (idle) {
+        *reask = (struct gate_reask){
+            .block_number = block_number, .until = mono_add(now, GATE_REASK_MAX_MS)};
+    }
+    struct gate_ref ref = gate_ref_of(gate, slot);
+    bool listed = reask->count > 0 && reask->refs[reask->count - 1].slot == ref.slot &&
+                  reask->refs[reask->count - 1].generation == ref.generation;
+    if (reask->block_number != block_number || reask->have_hash ||
+        (!listed && reask->count == GATE_REASK_TOKENS)) {
+        gate_mark_due(gate, slot, other);
+        return;
+    }
+    if (!listed) {
+        reask->refs[reask->count++] = ref;
+    }
+    reask->providers |= (uint8_t)(1U << other);
+}
+
+// Whoever differs from the provider with the newest block is asked again at that very block.
+void gate_test_disputes(struct gate *gate, size_t slot, struct mono now)
+{
+    const struct gate_answer *newest = NULL;
+    size_t disputer = 0;
+    for (size_t i = 0; i < gate->config.providers; i++) {
+        const struct gate_answer *answer = gate_usable_answer(gate, slot, i, now);
+        if (answer != NULL && answer->value.kind != ANSWER_FAILED &&
+            (newest == NULL || answer->block_number > newest->block_number)) {
+            newest = answer;
+            disputer = i;
+        }
+    }
+    if (newest == NULL || !mono_due(newest->disputed_until, now)) {
+        return;
+    }
+    for (size_t i = 0; i < gate->config.providers; i++) {
+        const struct gate_answer *answer = gate_usable_answer(gate, slot, i, now);
+        if (answer != NULL && answer->value.kind != ANSWER_FAILED &&
+            !gate_values_equal(gate, &answer->value, &newest->value)) {
+            ask_pinned(gate, slot, disputer, i, newest->block_number, now);
+        }
+    }
+}
+
+static size_t supporters(
+    const struct gate *gate, size_t slot, const struct gate_value *value, struct mono now)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < gate->config.providers; i++) {
+        const struct gate_answer *answer = gate_usable_answer(gate, slot, i, now);
+        count += answer != NULL && gate_values_equal(gate, &answer->value, value) ? 1 : 0;
+    }
+    return count;
+}
+
+// Two providers contradict each other at one and the same block: one of them is wrong. The one
+// with fewer others on its side is counted, both if nobody can tell.
+static void count_dispute(
+    struct gate *gate, size_t slot, size_t disputer, size_t other, struct mono now)
+{
+    struct gate_answer *claimed = gate_answer_of(gate, slot, disputer);
+    const struct gate_answer *answered = gate_answer_of(gate, slot, other);
+    if (gate_usable_answer(gate, slot, disputer, now) == NULL ||
+        gate_values_equal(gate, &claimed->value, &answered->value)) {
+        return;
+    }
+    claimed->disputed_until = mono_add(now, GATE_DISPUTE_PAUSE_MS);
+    size_t for_claim = supporters(gate, slot, &claimed->value, now);
+    size_t against = supporters(gate, slot, &answered->value, now);
+    gate->providers[disputer].disputes += for_claim <= against ? 1 : 0;
+    gate->providers[other].disputes += against <= for_claim ? 1 : 0;
+}
+
+// --- aggregates of tokens ---
+
+static void finish_reads(struct gate *gate, const struct gate_inflight *call)
+{
+    for (size_t i = 0; i < call->count; i++) {
+        size_t slot = gate_ref_slot(gate, call->refs[i]);
+        if (slot != SIZE_MAX) {
+            gate_answer_of(gate, slot, call->provider)->in_flight = false;
+        }
+    }
+}
+
+static void review_call(struct gate *gate, const struct gate_inflight *call, struct mono now)
+{
+    for (size_t i = 0; i < call->count; i++) {
+        size_t slot = gate_ref_slot(gate, call->refs[i]);
+        if (slot != SIZE_MAX) {
+            gate_review(gate, slot, now);
+        }
+    }
+}
+
+// All tokens of the call are wanted again; `limit` is the company that they may keep, 0 = as is.
+static void read_again(struct gate *gate, const struct gate_inflight *call, uint16_t limit)
+{
+    for (size_t i = 0; i < call->count; i++) {
+        size_t slot = gate_ref_slot(gate, call->refs[i]);
+        if (slot == SIZE_MAX) {
+            continue;
+        }
+        struct gate_answer *answer = gate_answer_of(gate, slot, call->provider);
+        answer->due = true;
+        if (limit != 0) {
+            answer->chunk_limit = limit;
+        }
+    }
+}
+
+static void token_failed(
+    struct gate *gate, const struct gate_inflight *call, size_t index, struct mono now)
+{
+    size_t slot = gate_ref_slot(gate, call->refs[index]);
+    if (slot == SIZE_MAX) {
+        return;
+    }
+    struct gate_answer *answer = gate_answer_of(gate, slot, call->provider);
+    answer->value = (struct gate_value){.kind = ANSWER_FAILED};
+    answer->read_at = now;
+    answer->due = false;
+    answer->chunk_limit = 1;
+    answer->not_before = mono_add(now, GATE_TOKEN_BACKOFF_MS);
+}
+
+// One token in the call spoils it: ask for halves until that one stands alone.
+static void halve(struct gate *gate, const struct gate_inflight *call, struct mono now)
+{
+    if (call->kind != CALL_TOKENS) {
+        read_again(gate, call, 0);
+    } else if (call->count > 1) {
+        read_again(gate, call, call->count / 2);
+    } else {
+        token_failed(gate, call, 0, now);
+    }
+}
+
+static void store_value(struct gate *gate, const struct gate_inflight *call, size_t index,
+    const struct aggregate *aggregate, const struct gate_value *value, struct mono now)
+{
+    size_t slot = gate_ref_slot(gate, call->refs[index]);
+    if (slot == SIZE_MAX) {
+        return;
+    }
+    struct gate_answer *answer = gate_answer_of(gate, slot, call->provider);
+    bool newer = answer->value.kind == ANSWER_NONE || answer->value.kind == ANSWER_FAILED ||
+                 aggregate->block_number >= answer->block_number ||
+                 mono_since(answer->read_at, now) > GATE_ANSWER_AGE_MAX_MS;
+    if (!newer) {
+        // Behind its own last word: a load balancer's slower half, or a disputer that lags.
+        if (call->kind == CALL_REASK_TOKENS) {
+            gate_mark_due(gate, slot, call->disputer);
+        }
+        return;
+    }
+    answer->value = *value;
+    answer->block_number = aggregate->block_number;
+    answer->block_time_s = aggregate->block_time_s;
+    answer->read_at = now;
+    if (value->kind == ANSWER_OWNED && answer->chunk_limit != 0) {
+        answer->chunk_limit =
+            answer->chunk_limit >= gate->chunk_max / 2 ? 0 : (uint16_t)(answer->chunk_limit * 2);
+    }
+    gate_take_profile(gate, call->provider, profile_word(value));
+}
+
+static void take_tokens(struct gate *gate, struct now now, const struct gate_inflight *call,
+    const struct aggregate *aggregate)
+{
+    size_t reads_each = aggregate->count / call->count;
+    for (size_t i = 0; i < call->count; i++) {
+        struct gate_value value;
+        if (read_value(aggregate, i, reads_each, call->count == 1, &value)) {
+            store_value(gate, call, i, aggregate, &value, now.mono);
+            continue;
+        }
+        size_t slot = gate_ref_slot(gate, call->refs[i]);
+        if (slot != SIZE_MAX) {
+            struct gate_answer *answer = gate_answer_of(gate, slot, call->provider);
+            answer->due = true;
+            answer->chunk_limit = 1;
+        }
+    }
+    for (size_t i = 0; i < call->count; i++) {
+        size_t slot = gate_ref_slot(gate, call->refs[i]);
+        if (slot == SIZE_MAX) {
+            continue;
+        }
+        if (call->kind == CALL_REASK_TOKENS) {
+            count_dispute(gate, slot, call->disputer, call->provider, now.mono);
+        }
+        gate_test_disputes(gate, slot, now.mono);
+    }
+}
+
+// --- replies ---
+
+static size_t reads_of(const struct gate_inflight *call)
+{
+    switch (call->kind) {
+    case CALL_TOKENS:
+    case CALL_REASK_TOKENS:
+        return call->with_access ? 2U * call->count : call->count;
+    case CALL_INTERFACE:
+        return 2;
+    case CALL_MEMBERS:
+        return call->count;
+    case CALL_CHAIN_ID:
+    case CALL_CODE_CONTRACT:
+    case CALL_CODE_AGGREGATOR:
+    case CALL_REASK_BLOCK:
+        break;
+    }
+    return 0;
+}
+
+static enum rpc_form form_of(enum call_kind kind)
+{
+    switch (kind) {
+    case CALL_CHAIN_ID:
+        return RPC_QUANTITY;
+    case CALL_REASK_BLOCK:
+        return RPC_BLOCK_HASH;
+    case CALL_CODE_CONTRACT:
+    case CALL_CODE_AGGREGATOR:
+    case CALL_TOKENS:
+    case CALL_REASK_TOKENS:
+    case CALL_INTERFACE:
+    case CALL_MEMBERS:
+        break;
+    }
+    return RPC_DATA;
+}
+
+// The call came to nothing, for a reason that is not this very call's.
+static void abandon(struct gate *gate, struct now now, const struct gate_inflight *call)
+{
+    struct gate_reask *reask = &gate->providers[call->provider].reask;
+    switch (call->kind) {
+    case CALL_TOKENS:
+    case CALL_REASK_TOKENS:
+        read_again(gate, call, 0);
+        break;
+    case CALL_REASK_BLOCK:
+        reask->count = 0;
+        break;
+    case CALL_INTERFACE:
+    case CALL_MEMBERS:
+        gate_enumeration_failed(gate, now, call, false);
+        break;
+    case CALL_CHAIN_ID:
+    case CALL_CODE_CONTRACT:
+    case CALL_CODE_AGGREGATOR:
+        for (size_t i = 0; i < gate->config.tokens_max; i++) {
+            gate_answer_of(gate, i, call->provider)->suspect = 0;
+        }
+        break;
+    }
+}
+
+// The provider is well but cannot do this call.
+static void on_refusal(struct gate *gate, struct now now, const struct gate_inflight *call,
+    const struct rpc_reply *reply)
+{
+    struct gate_provider *provider = &gate->providers[call->provider];
+    bool is_check = call->kind == CALL_CHAIN_ID || call->kind == CALL_CODE_CONTRACT ||
+                    call->kind == CALL_CODE_AGGREGATOR;
+    provider->call_failures++;
+    if (is_check || provider->call_failures > GATE_CALL_FAILURES_MAX) {
+        provider->call_failures = 0;
+        abandon(gate, now, call);
+        provider_failed(gate, call->provider, now.mono, reply);
+    } else if (call->kind == CALL_TOKENS) {
+        halve(gate, call, now.mono);
+    } else if (call->kind == CALL_INTERFACE || call->kind == CALL_MEMBERS) {
+        gate_enumeration_failed(gate, now, call, true);
+    } else {
+        abandon(gate, now, call);
+    }
+}
+
+static void on_fault(struct gate *gate, struct now now, const struct gate_inflight *call,
+    const struct rpc_reply *reply)
+{
+    if (call->kind == CALL_TOKENS && reply->outcome == RPC_TIMEOUT) {
+        for (size_t i = 0; i < call->count; i++) {
+            size_t slot = gate_ref_slot(gate, call->refs[i]);
+            if (slot != SIZE_MAX) {
+                gate_answer_of(gate, slot, call->provider)->suspect = call->count;
+            }
+        }
+    }
+    abandon(gate, now, call);
+    provider_failed(gate, call->provider, now.mono, reply);
+}
+
+static void on_aggregate(struct gate *gate, struct now now, const struct gate_inflight *call,
+    const struct rpc_answer *answer, const struct rpc_reply *reply)
+{
+    struct gate_provider *provider = &gate->providers[call->provider];
+    struct aggregate aggregate;
+    if (!provider->checked) {
+        abandon(gate, now, call);
+        return;
+    }
+    if (answer->size == 0) {
+        abandon(gate, now, call);
+        provider_refused(gate, call->provider, now, PROVIDER_NO_AGGREGATOR);
+        return;
+    }
+    enum status status =
+        aggregate_open(span_of(answer->data, answer->size), reads_of(call), &aggregate);
+    if (status != OK) {
+        if (status == ERR_NOT_FOUND) {
+            on_refusal(gate, now, call, reply);
+        } else {
+            on_fault(gate, now, call, reply);
+        }
+        return;
+    }
+    if (!gate_head_fresh(gate, aggregate.block_time_s, now)) {
+        provider->head_number = aggregate.block_number;
+        provider->head_time_s = aggregate.block_time_s;
+        provider->has_head = false;
+        gate_set_health(gate, call->provider, PROVIDER_STALE);
+        if (call->kind == CALL_INTERFACE || call->kind == CALL_MEMBERS) {
+            gate_enumeration_failed(gate, now, call, false);
+        }
+        return;
+    }
+    provider->failures = 0;
+    provider->call_failures = 0;
+    gate_set_health(gate, call->provider, PROVIDER_GOOD);
+    if (call->kind == CALL_INTERFACE || call->kind == CALL_MEMBERS) {
+        gate_enumeration_reply(gate, now, call, &aggregate);
+        return;
+    }
+    if (call->kind == CALL_TOKENS) {
+        gate_take_head(
+            gate, call->provider, aggregate.block_number, aggregate.block_time_s, now.mono);
+    }
+    if (aggregate.starved) {
+        halve(gate, call, now.mono);
+    } else {
+        take_tokens(gate, now, call, &aggregate);
+    }
+}
+
+static void on_result(struct gate *gate, struct now now, const struct gate_inflight *call,
+    const struct rpc_answer *answer, const struct rpc_reply *reply)
+{
+    struct gate_reask *reask = &gate->providers[call->provider].reask;
+    switch (call->kind) {
+    case CALL_CHAIN_ID:
+    case CALL_CODE_CONTRACT:
+    case CALL_CODE_AGGREGATOR:
+        on_check(gate, now, call, answer);
+        return;
+    case CALL_REASK_BLOCK:
+        if (reask->count > 0 && reask->block_number == call->first) {
+            reask->block_hash = answer->hash;
+            reask->have_hash = true;
+        }
+        return;
+    case CALL_TOKENS:
+    case CALL_REASK_TOKENS:
+    case CALL_INTERFACE:
+    case CALL_MEMBERS:
+        on_aggregate(gate, now, call, answer, reply);
+        return;
+    }
+}
+
+static void on_answer(struct gate *gate, struct now now, const struct gate_inflight *call,
+    const struct rpc_reply *reply)
+{
+    struct rpc_answer answer;
+    rpc_answer_parse(reply, call->id, form_of(call->kind), &answer);
+    switch (answer.verdict) {
+    case RPC_RESULT:
+        on_result(gate, now, call, &answer, reply);
+        break;
+    case RPC_REVERTED:
+    case RPC_CALL_FAILED:
+        on_refusal(gate, now, call, reply);
+        break;
+    case RPC_RATE_LIMITED:
+        abandon(gate, now, call);
+        if (!gate->providers[call->provider].checked) {
+            gate_begin_checks(gate, call->provider);
+        }
+        provider_rate_limited(gate, call->provider, now.mono, reply);
+        break;
+    case RPC_FAULT:
+        on_fault(gate, now, call, reply);
+        break;
+    }
+    rpc_answer_clear(&answer);
+}
+
+void gate_on_reply(struct gate *gate, struct now now, uint64_t id, const struct rpc_reply *reply)
+{
+    for (size_t i = 0; i < gate->calls_max; i++) {
+        struct gate_inflight *call = &gate->calls[i];
+        if (!call->used || call->id != id) {
+            continue;
+        }
+        call->used = false; // its fields stay readable: no call is made before this returns
+        struct rpc_reply bounded = *reply;
+        if (reply->outcome == RPC_ANSWERED && reply->body.size > call->reply_max) {
+            bounded.outcome = RPC_TOO_LARGE;
+            bounded.body = span_of(NULL, 0);
+        }
+        if (call->kind == CALL_TOKENS) {
+            finish_reads(gate, call);
+        }
+        on_answer(gate, now, call, &bounded);
+        if (call->kind == CALL_TOKENS || call->kind == CALL_REASK_TOKENS) {
+            review_call(gate, call, now.mono);
+        } else if (!gate->providers[call->provider].checked) {
+            gate_review_all(gate, now.mono);
+        }
+        return;
+    }
+    gate->replies_unknown++;
+}

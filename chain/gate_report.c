@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// What the gate tells others: events, names, trust, the state of its providers.
+#include "chain/gate_state.h"
+
+#include <string.h>
+
+const char *contract_profile_name(enum contract_profile profile)
+{
+    switch (profile) {
+    case PROFILE_DETECT:
+        return "detect";
+    case PROFILE_ERC721:
+        return "erc721";
+    case PROFILE_DSTACK_ACCESS:
+        return "dstack-access";
+    }
+    return "invalid";
+}
+
+const char *verdict_kind_name(enum verdict_kind kind)
+{
+    switch (kind) {
+    case VERDICT_UNKNOWN:
+        return "unknown";
+    case VERDICT_NO:
+        return "no";
+    case VERDICT_YES:
+        return "yes";
+    }
+    return "invalid";
+}
+
+const char *verdict_reason_name(enum verdict_reason reason)
+{
+    switch (reason) {
+    case REASON_AUTHORISED:
+        return "authorised";
+    case REASON_NOT_OWNED:
+        return "not_owned";
+    case REASON_NOT_ACTIVE:
+        return "not_active";
+    case REASON_OTHER_OWNER:
+        return "other_owner";
+    case REASON_SIGNATURE:
+        return "signature";
+    case REASON_EXPIRED:
+        return "expired";
+    case REASON_NOT_YET:
+        return "not_yet";
+    case REASON_WINDOW:
+        return "window";
+    case REASON_EPOCH_FUTURE:
+        return "epoch_future";
+    case REASON_EPOCH_OLD:
+        return "epoch_old";
+    case REASON_OUTRANKED:
+        return "outranked";
+    case REASON_TOMBSTONE:
+        return "tombstone";
+    case REASON_REPLAYED:
+        return "replayed";
+    case REASON_KEY_MISMATCH:
+        return "key_mismatch";
+    case REASON_KEY_UNUSABLE:
+        return "key_unusable";
+    case REASON_NOT_READ:
+        return "not_read";
+    case REASON_NO_PROVIDER:
+        return "no_provider";
+    case REASON_NO_ANSWER:
+        return "no_answer";
+    case REASON_DISAGREE:
+        return "disagree";
+    case REASON_STALE_HEAD:
+        return "stale_head";
+    case REASON_WRONG_CHAIN:
+        return "wrong_chain";
+    case REASON_NO_CODE:
+        return "no_code";
+    case REASON_NO_AGGREGATOR:
+        return "no_aggregator";
+    case REASON_PROFILE:
+        return "profile";
+    case REASON_CONTRACT:
+        return "contract";
+    case REASON_KIND:
+        return "kind";
+    case REASON_TABLE_FULL:
+        return "table_full";
+    }
+    return "invalid";
+}
+
+const char *provider_health_name(enum provider_health health)
+{
+    switch (health) {
+    case PROVIDER_UNCHECKED:
+        return "unchecked";
+    case PROVIDER_GOOD:
+        return "good";
+    case PROVIDER_UNREACHABLE:
+        return "unreachable";
+    case PROVIDER_FAULTY:
+        return "faulty";
+    case PROVIDER_RATE_LIMITED:
+        return "rate_limited";
+    case PROVIDER_WRONG_CHAIN:
+        return "wrong_chain";
+    case PROVIDER_NO_CODE:
+        return "no_code";
+    case PROVIDER_NO_AGGREGATOR:
+        return "no_aggregator";
+    case PROVIDER_STALE:
+        return "stale";
+    }
+    return "invalid";
+}
+
+static bool next_token_event(struct gate *gate, struct gate_event *ret)
+{
+    for (size_t i = 0; i < gate->config.tokens_max; i++) {
+        struct gate_token *token = &gate->tokens[i];
+        if (token->used && token->changed) {
+            *ret = (struct gate_event){.kind = GATE_EVENT_TOKEN,
+                .token = token->id,
+                .owner_changed = token->owner_changed};
+            token->changed = false;
+            token->owner_changed = false;
+            gate->changes--;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool next_member_event(struct gate *gate, struct gate_event *ret)
+{
+    for (size_t i = 0; i < gate->member_count; i++) {
+        struct gate_member *member = &gate->members[i];
+        if (member->state == MEMBER_KNOWN) {
+            continue;
+        }
+        bool gone = member->state == MEMBER_GONE;
+        *ret = (struct gate_event){
+            .kind = gone ? GATE_EVENT_MEMBER_GONE : GATE_EVENT_MEMBER, .token = member->id};
+        member->state = MEMBER_KNOWN;
+        gate->changes--;
+        if (gone) {
+            gate->member_count--;
+            memmove(member, member + 1, (gate->member_count - i) * sizeof *member);
+        }
+        return true;
+    }
+    return false;
+}
+
+bool gate_next_event(struct gate *gate, struct gate_event *ret)
+{
+    for (size_t i = 0; i < gate->config.providers; i++) {
+        if (gate->providers[i].health_changed) {
+            gate->providers[i].health_changed = false;
+            *ret = (struct gate_event){.kind = GATE_EVENT_PROVIDER, .provider = i};
+            return true;
+        }
+    }
+    if (gate->profile_changed) {
+        gate->profile_changed = false;
+        *ret = (struct gate_event){.kind = GATE_EVENT_PROFILE};
+        return true;
+    }
+    if (gate->changes > 0 && (next_token_event(gate, ret) || next_member_event(gate, ret))) {
+        return true;
+    }
+    if (gate->enumeration.announce) {
+        gate->enumeration.announce = false;
+        *ret = (struct gate_event){.kind = GATE_EVENT_ENUMERATED,
+            .count = gate->member_count,
+            .bounded = gate->enumeration.bounded};
+        return true;
+    }
+    return false;
+}
+
+size_t gate_member_count(const struct gate *gate)
+{
+    return gate->member_count;
+}
+
+struct token_id gate_member(const struct gate *gate, size_t index)
+{
+    ASSERT(index < gate->member_count);
+    return gate->members[index].id;
+}
+
+enum contract_profile gate_profile(const struct gate *gate)
+{
+    return gate->profile;
+}
+
+struct gate_trust gate_trust(const struct gate *gate)
+{
+    struct gate_trust trust = {
+        .level = TRUST_NONE, .quorum = gate->quorum, .providers = gate->config.providers};
+    for (size_t i = 0; i < gate->config.providers; i++) {
+        trust.good += gate->providers[i].health == PROVIDER_GOOD ? 1 : 0;
+    }
+    if (trust.good >= trust.quorum) {
+        trust.level = trust.providers == 1 ? TRUST_SINGLE : TRUST_QUORUM;
+    }
+    return trust;
+}
+
+struct gate_provider_status gate_provider_status(
+    const struct gate *gate, size_t provider, struct now now)
+{
+    ASSERT(provider < gate->config.providers);
+    const struct gate_provider *shown = &gate->providers[provider];
+    return (struct gate_provider_status){
+        .health = shown->health,
+        .head_number = shown->head_number,
+        .head_time_s = shown->head_time_s,
+        .chain_id = shown->chain_id,
+        .failures = shown->failures,
+        .retry_in_ms = mono_since(now.mono, shown->retry_at),
+        .calls = shown->calls,
+        .faults = shown->faults,
+        .disputes = shown->disputes,
+    };
+}

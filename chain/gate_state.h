@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The gate's own fields, for the files of the gate: gate.c (tables), gate_read.c (answers to
+// readings, chain time), gate_decide.c (verdicts, floors), gate_call.c (what to ask next),
+// gate_reply.c (what the answers say), gate_enumerate.c (members), gate_persist.c, gate_report.c.
+#pragma once
+
+#include "chain/aggregate.h"
+#include "chain/gate.h"
+
+enum {
+    GATE_ANSWER_AGE_MAX_MS = 30000, // how long an answer may admit
+    GATE_NEGATIVE_AGE_MAX_MS = 5000,
+    GATE_REFRESH_AGE_MS = 1000,      // a younger reading answers a refresh
+    GATE_CHECK_INTERVAL_MS = 600000, // chain id and code of a provider that works
+    GATE_CHECK_RETRY_MS = 10000,     // of one that serves something else
+    GATE_BACKOFF_MIN_MS = 500,
+    GATE_BACKOFF_MAX_MS = 30000,
+    GATE_RETRY_AFTER_MAX_MS = 600000,
+    GATE_BREAKER_FAILURES = 5,     // from here on, only the longest back-off
+    GATE_CALL_FAILURES_MAX = 16,   // refused calls in a row that make a provider faulty
+    GATE_TOKEN_BACKOFF_MS = 30000, // for a token that spoils even a call of its own
+    GATE_DISPUTE_PAUSE_MS = 60000, // no second re-ask on the same provider's word
+    GATE_REASK_MAX_MS = 10000,
+    GATE_TIMEOUT_MS = 3000,
+    GATE_GIVE_UP_MS = 5000, // after the timeout, for an edge that never reports
+    GATE_CALLS_PER_PROVIDER = 6,
+    GATE_AGGREGATES_PER_PROVIDER = 2,
+    GATE_ENUMERATE_CHUNK = 64,
+    GATE_REPLY_BASE = 16384, // bytes of reply: for the frame, and for each token
+    GATE_REPLY_PER_TOKEN = 4096,
+    GATE_FUTURE_MAX_MS = 24 * 3600 * 1000, // a head beyond this is no head
+    GATE_EPOCH_FUTURE_MAX_S = 3600,
+    GATE_LAST_YES_STEP_MS = 30000,
+};
+
+// The place of a token in the table; stale once the place holds another one.
+struct gate_ref {
+    uint16_t slot;
+    uint16_t generation;
+};
+
+enum answer_kind {
+    ANSWER_NONE = 0,
+    ANSWER_OWNED,
+    ANSWER_DENIED, // no such token
+    ANSWER_FAILED, // the contract does not answer for this token, not even alone
+};
+
+enum access_kind {
+    ACCESS_NONE = 0, // not asked
+    ACCESS_READ,
+    ACCESS_ABSENT, // the contract has no such function
+    ACCESS_BROKEN, // it has, but what it returned cannot be read
+};
+
+// What the contract says about a token, as one provider tells it.
+struct gate_value {
+    enum answer_kind kind;
+    struct eth_address owner;
+    enum access_kind access;
+    bool active;
+    bool wg_key_usable;
+    struct wg_key wg_key;
+};
+
+// One provider's last word on one token, and when to ask it again.
+struct gate_answer {
+    struct gate_value value;
+    uint64_t block_number;
+    uint64_t block_time_s;
+    struct mono read_at;
+    bool due;
+    bool in_flight;
+    struct mono not_before;     // of the next read; after a failure of the token's own
+    uint16_t chunk_limit;       // in how large a company it may be read; 0 = any
+    uint16_t suspect;           // size of the company in which it last met a timeout; 0 = none
+    struct mono disputed_until; // its word on this token starts no re-ask until then
+};
+
+// Floors and last yes: what is kept for a token across restarts.
+struct gate_seat {
+    bool owned_before; // `owner` or an earlier one is known
+    struct eth_address owner;
+    uint64_t owner_seen_s; // newest head that showed this owner
+    uint64_t epoch_min_s;  // after a change of owner: epochs up to this are refused; 0 = none
+    bool taken;            // the next four hold
+    uint64_t epoch_s;
+    struct node_key node_key;
+    uint64_t sequence;
+    uint64_t last_yes_ms; // in gate time; 0 for a tombstone
+};
+
+// Capacity tokens_max. When full, a token that is neither watched nor being refreshed makes room,
+// first one without a seat, then the one used longest ago. A stranger who owns tokens can displace
+// only such ones; a displaced seat loses its floors, which its owner's next yes sets again.
+struct gate_token {
+    struct token_id id;
+    uint16_t generation;
+    bool used;
+    bool watched;
+    bool refreshing;
+    bool changed;       // an event is due
+    bool owner_changed; // and says this
+    struct mono used_at;
+    struct gate_seat seat;
+    enum verdict_kind kind; // the last reading, to see changes by
+    enum verdict_reason reason;
+    struct gate_value value;
+};
+
+enum call_kind {
+    CALL_CHAIN_ID,
+    CALL_CODE_CONTRACT,
+    CALL_CODE_AGGREGATOR,
+    CALL_TOKENS,       // aggregate over `refs`
+    CALL_REASK_BLOCK,  // hash of the block on which a provider contradicts others
+    CALL_REASK_TOKENS, // aggregate over `refs`, pinned to that block
+    CALL_INTERFACE,    // supportsInterface(ERC721Enumerable), totalSupply
+    CALL_MEMBERS,      // tokenByIndex or ownerOf from `first` on, `count` of them
+};
+
+struct gate_inflight {
+    bool used;
+    uint64_t id;
+    enum call_kind kind;
+    uint8_t provider;
+    uint8_t disputer; // CALL_REASK_TOKENS: whose word is being tested
+    bool with_access; // CALL_TOKENS, CALL_REASK_TOKENS: two reads for each token
+    uint16_t count;
+    uint64_t first;
+    size_t reply_max;
+    struct mono deadline;
+    struct gate_ref *refs; // room for a chunk
+};
+
+enum check_step {
+    CHECK_CHAIN_ID = 1,
+    CHECK_CONTRACT = 2,
+    CHECK_AGGREGATOR = 4,
+    CHECK_ALL = 7,
+};
+
+// A provider's word against others at a block of its own, being tested. Idle if count is 0.
+struct gate_reask {
+    bool asked_block;
+    bool have_hash;
+    uint64_t block_number;
+    struct hash256 block_hash;
+    struct gate_ref refs[GATE_REASK_TOKENS];
+    uint16_t count;
+    uint8_t providers; // bit mask of those still to be asked
+    struct mono until;
+};
+
+struct gate_provider {
+    enum provider_health health;
+    bool health_changed;
+    bool checked; // chain and contract are right
+    uint8_t checks_to_send;
+    uint8_t checks_pending;
+    struct mono check_due;
+    struct mono poll_due;
+    struct mono retry_at;
+    bool backing_off;       // retry_at lies ahead
+    uint32_t failures;      // in a row
+    uint32_t call_failures; // in a row: refused calls
+    uint64_t head_number;
+    uint64_t head_time_s;
+    struct mono head_at;
+    bool has_head;
+    uint64_t chain_id;
+    enum contract_profile profile; // its word on the contract; PROFILE_DETECT = none
+    enum verdict_kind enumerable;  // its word on ERC721Enumerable
+    uint64_t supply;
+    bool interface_due;
+    uint64_t calls;
+    uint64_t faults;
+    uint64_t disputes;
+    struct gate_reask reask;
+};
+
+enum member_state {
+    MEMBER_NEW, // an event is due
+    MEMBER_KNOWN,
+    MEMBER_GONE, // an event is due, with which it leaves
+};
+
+// Capacity members_max, sorted by token. When full, further ones are not taken and the round says
+// so. A single provider can put tokens in here: they are hints, each is read by the quorum before
+// it counts.
+struct gate_member {
+    struct token_id id;
+    enum member_state state;
+    uint8_t missed; // rounds
+    bool seen;      // in this round
+};
+
+enum enumeration_state {
+    ENUMERATION_IDLE,
+    ENUMERATION_INTERFACE,  // asking the providers what the contract offers
+    ENUMERATION_INDEX,      // tokenByIndex
+    ENUMERATION_SEQUENTIAL, // ownerOf of one id after the other
+};
+
+struct gate_enumeration {
+    enum enumeration_state state;
+    struct mono due; // of the next round; while one runs, its end by force
+    size_t provider; // that serves this round
+    uint64_t next;   // index or id
+    uint64_t total;  // ENUMERATION_INDEX
+    uint32_t gap;    // unknown ids in a row
+    uint16_t chunk;
+    bool bounded;
+    bool in_flight;
+    bool announce; // an event is due
+};
+
+struct gate {
+    struct gate_config config;
+    size_t quorum;
+    size_t chunk_max;
+    size_t calls_max;
+    struct rng rng;
+    enum contract_profile profile;
+    bool profile_changed;
+    bool dirty;
+    size_t changes; // events that are due for tokens and members; 0 spares the search
+    struct delegation_cache delegations;
+    uint64_t head_ms; // newest quorum head, or the imported floor
+    struct mono head_at;
+    struct mono head_confirmed_at;
+    bool has_head;  // head_ms and head_at hold
+    bool head_live; // a quorum of this process has confirmed one
+    struct gate_token *tokens;
+    struct gate_answer *answers; // tokens_max rows of config.providers
+    struct gate_member *members;
+    size_t member_count;
+    struct gate_provider providers[GATE_PROVIDERS_MAX];
+    struct gate_inflight *calls;
+    struct gate_ref *refs;
+    struct gate_enumeration enumeration;
+    size_t provider_turn;
+    uint8_t *body;
+    size_t body_capacity;
+    uint64_t replies_unknown;
+};
+
+// gate.c
+struct gate_answer *gate_answer_of(const struct gate *gate, size_t slot, size_t provider);
+// The slot, or SIZE_MAX.
+size_t gate_slot_find(const struct gate *gate, const struct token_id *token);
+// Makes room if it must. ERR_FULL if every token is watched or being refreshed.
+enum status gate_slot_claim(
+    struct gate *gate, const struct token_id *token, struct mono now, size_t *ret);
+struct gate_ref gate_ref_of(const struct gate *gate, size_t slot);
+// The slot, or SIZE_MAX if it holds another token by now.
+size_t gate_ref_slot(const struct gate *gate, struct gate_ref ref);
+// A provider's answer for a token is wanted as soon as it can be had.
+void gate_mark_due(struct gate *gate, size_t slot, size_t provider);
+void gate_mark_changed(struct gate *gate, size_t slot, bool owner_changed);
+
+// gate_read.c
+bool gate_values_equal(
+    const struct gate *gate, const struct gate_value *a, const struct gate_value *b);
+// The provider's answer if it counts now, or NULL.
+const struct gate_answer *gate_usable_answer(
+    const struct gate *gate, size_t slot, size_t provider, struct mono now);
+struct gate_reading gate_read_slot(const struct gate *gate, size_t slot, struct mono now);
+// Takes the reading into the token's state: owner changes, events, end of a refresh.
+void gate_review(struct gate *gate, size_t slot, struct mono now);
+void gate_review_all(struct gate *gate, struct mono now);
+// False if a block of that time is no head now: too old, or too far in the future.
+bool gate_head_fresh(const struct gate *gate, uint64_t head_s, struct now now);
+void gate_take_head(
+    struct gate *gate, size_t provider, uint64_t number, uint64_t head_s, struct mono now);
+// The provider has spoken on the profile; adopts it once a quorum says the same.
+void gate_take_profile(struct gate *gate, size_t provider, enum contract_profile profile);
+
+// gate_call.c
+void gate_set_health(struct gate *gate, size_t provider, enum provider_health health);
+void gate_begin_checks(struct gate *gate, size_t provider);
+size_t gate_calls_of(const struct gate *gate, size_t provider);
+
+// gate_reply.c
+void gate_test_disputes(struct gate *gate, size_t slot, struct mono now);
+
+// gate_enumerate.c
+bool gate_enumeration_call(struct gate *gate, size_t provider, struct gate_inflight *call);
+void gate_enumeration_write(
+    struct gate *gate, const struct gate_inflight *call, struct writer *writer);
+void gate_enumeration_reply(struct gate *gate, struct now now, const struct gate_inflight *call,
+    const struct aggregate *aggregate);
+// The call came to nothing: the provider failed, or (refused) cannot do this call.
+void gate_enumeration_failed(
+    struct gate *gate, struct now now, const struct gate_inflight *call, bool refused);
+void gate_enumeration_on_deadline(struct gate *gate, struct now now);

@@ -1,0 +1,621 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The model chain: reads the request bodies with jansson, executes the calls, writes the answers.
+#include "tests/unit/chain/model.h"
+
+#include "chain/abi.h"
+
+#include "tests/unit/unit.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    WORD = 32,
+    BLOCK_S = 2,
+    GAS_LIMIT = 30000000,
+    GAS_PER_CALL = 30000,
+    MEGABYTE = 1 << 20,
+};
+
+// A growing buffer.
+struct bytes {
+    uint8_t *data;
+    size_t size;
+    size_t capacity;
+};
+
+static void put(struct bytes *bytes, const void *data, size_t size)
+{
+    if (bytes->size + size > bytes->capacity) {
+        bytes->capacity = 2 * (bytes->size + size);
+        bytes->data = realloc(bytes->data, bytes->capacity);
+        assert_non_null(bytes->data);
+    }
+    if (size > 0) {
+        memcpy(bytes->data + bytes->size, data, size);
+        bytes->size += size;
+    }
+}
+
+static void put_zeroes(struct bytes *bytes, size_t size)
+{
+    static const uint8_t zero = 0;
+    for (size_t i = 0; i < size; i++) {
+        put(bytes, &zero, 1);
+    }
+}
+
+static void put_word(struct bytes *bytes, uint64_t value)
+{
+    uint8_t word[WORD];
+    abi_word_of_u64(value, word);
+    put(bytes, word, sizeof word);
+}
+
+static void put_padded(struct bytes *bytes, const void *data, size_t size)
+{
+    put_word(bytes, size);
+    put(bytes, data, size);
+    put_zeroes(bytes, (WORD - size % WORD) % WORD);
+}
+
+struct network model_network(void)
+{
+    struct network network = {.chain_id = 31337};
+    memset(network.contract.bytes, 0xc0, sizeof network.contract.bytes);
+    return network;
+}
+
+uint64_t model_block(const struct model *model)
+{
+    uint64_t chain_s = MODEL_START_S + model->now.mono.ms / 1000;
+    return (chain_s - MODEL_START_S) / BLOCK_S + 1000;
+}
+
+static uint64_t block_time_s(const struct model *model, uint64_t block)
+{
+    return (uint64_t)((int64_t)(MODEL_START_S + (block - 1000) * BLOCK_S) + model->skew_s);
+}
+
+struct model_token *model_token(struct model *model, uint64_t id)
+{
+    for (size_t i = 0; i < model->token_count; i++) {
+        if (model->tokens[i].id == id) {
+            return &model->tokens[i];
+        }
+    }
+    return NULL;
+}
+
+void model_set_owner(struct model *model, uint64_t id, struct eth_address owner)
+{
+    struct model_token *token = model_token(model, id);
+    if (token == NULL) {
+        assert_true(model->token_count < MODEL_TOKENS_MAX);
+        token = &model->tokens[model->token_count++];
+        *token = (struct model_token){.id = id, .active = true};
+    }
+    assert_true(token->owner_count < MODEL_OWNERS_MAX);
+    token->owners[token->owner_count++] =
+        (struct model_owner){.block = model_block(model), .owner = owner};
+}
+
+static struct eth_address owner_at(const struct model_token *token, uint64_t block)
+{
+    struct eth_address owner = {{0}};
+    for (size_t i = 0; token != NULL && i < token->owner_count; i++) {
+        if (token->owners[i].block <= block) {
+            owner = token->owners[i].owner;
+        }
+    }
+    return owner;
+}
+
+// One eth_call being executed.
+struct execution {
+    struct model *model;
+    struct model_provider *provider;
+    uint64_t block;
+    uint64_t gas;
+    bool hangs;
+};
+
+static bool revert_with_reason(struct bytes *ret)
+{
+    put(ret, "\x7e\x27\x32\x89", 4);
+    put_zeroes(ret, WORD);
+    return false;
+}
+
+static bool execute_owner_of(struct execution *run, const struct model_token *token,
+    struct eth_address owner, struct bytes *ret)
+{
+    enum model_trick trick = token == NULL ? TRICK_NONE : token->trick;
+    switch (trick) {
+    case TRICK_BURN:
+        run->gas /= 64;
+        return false;
+    case TRICK_MEGABYTE:
+        put_zeroes(ret, MEGABYTE);
+        return true;
+    case TRICK_HANG:
+        run->hangs = true;
+        return false;
+    case TRICK_SHORT:
+        put_zeroes(ret, WORD - 1);
+        return true;
+    case TRICK_QUIET:
+        return false;
+    case TRICK_NONE:
+        break;
+    }
+    if (eth_address_is_zero(&owner)) {
+        return revert_with_reason(ret);
+    }
+    put_zeroes(ret, 12);
+    put(ret, owner.bytes, sizeof owner.bytes);
+    return true;
+}
+
+static bool execute_node_access(
+    struct execution *run, const struct model_token *token, struct bytes *ret)
+{
+    if (!run->model->has_access) {
+        return false;
+    }
+    if (token == NULL || run->provider->hides_access) {
+        return revert_with_reason(ret);
+    }
+    static const char node_id[] = "node";
+    put_word(ret, 4 * WORD);
+    put_word(ret, 6 * WORD);
+    put_word(ret, 12345);
+    put_word(ret, token->active ? 1 : 0);
+    put_padded(ret, node_id, strlen(node_id));
+    put_padded(ret, token->key, strlen(token->key));
+    return true;
+}
+
+static bool execute_token_by_index(struct execution *run, uint64_t index, struct bytes *ret)
+{
+    struct model *model = run->model;
+    for (size_t i = 0; run->model->enumerable && i < model->token_count; i++) {
+        struct eth_address owner = owner_at(&model->tokens[i], run->block);
+        if (!eth_address_is_zero(&owner) && index-- == 0) {
+            put_word(ret, model->tokens[i].id);
+            return true;
+        }
+    }
+    return revert_with_reason(ret);
+}
+
+static bool execute_total_supply(struct execution *run, struct bytes *ret)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < run->model->token_count; i++) {
+        struct eth_address owner = owner_at(&run->model->tokens[i], run->block);
+        count += eth_address_is_zero(&owner) ? 0 : 1;
+    }
+    put_word(ret, run->model->supply != 0 ? run->model->supply : count);
+    return run->model->enumerable;
+}
+
+static bool execute(struct execution *run, struct span data, struct bytes *ret)
+{
+    if (run->gas < GAS_PER_CALL) {
+        run->gas = 0;
+        return false;
+    }
+    run->gas -= GAS_PER_CALL;
+    struct reader reader = reader_of(data);
+    uint32_t selector = read_u32(&reader);
+    uint64_t argument = 0;
+    bool small = abi_read_u64(reader.rest, 0, &argument) == OK;
+    struct model_token *token = small ? model_token(run->model, argument) : NULL;
+    struct eth_address owner =
+        run->provider->lies ? run->provider->lie : owner_at(token, run->block);
+    switch (selector) {
+    case 0x0f28c97d:
+        put_word(ret, block_time_s(run->model, run->block));
+        return true;
+    case 0x6352211e:
+        return execute_owner_of(run, token, owner, ret);
+    case 0x6a572da6:
+        return execute_node_access(run, token, ret);
+    case 0x01ffc9a7:
+        put_word(ret, run->model->enumerable ? 1 : 0);
+        return true;
+    case 0x18160ddd:
+        return execute_total_supply(run, ret);
+    case 0x4f6ccce7:
+        return execute_token_by_index(run, argument, ret);
+    default:
+        return false;
+    }
+}
+
+static uint64_t word_at(struct span data, size_t index)
+{
+    uint64_t value = 0;
+    assert_int_equal(abi_read_u64(data, index, &value), OK);
+    return value;
+}
+
+// tryBlockAndAggregate(false, calls)
+static void execute_aggregate(struct execution *run, struct span data, struct bytes *ret)
+{
+    struct reader reader = reader_of(data);
+    assert_int_equal(read_u32(&reader), 0x399542e9);
+    struct span words = reader.rest;
+    assert_int_equal(word_at(words, 0), 0);
+    struct span array;
+    assert_int_equal(abi_read_tail(words, 1, &array), OK);
+    uint64_t count = word_at(array, 0);
+    struct span tuples = span_of(array.data + WORD, array.size - WORD);
+    put_word(ret, run->block);
+    put_word(ret, 0);
+    put_word(ret, 3 * WORD);
+    put_word(ret, count);
+    struct bytes bodies = {0};
+    for (size_t i = 0; i < count; i++) {
+        struct span tuple;
+        struct span call;
+        assert_int_equal(abi_read_tail(tuples, i, &tuple), OK);
+        assert_int_equal(abi_read_bytes(tuple, 1, &call), OK);
+        struct bytes result = {0};
+        bool success = execute(run, call, &result);
+        put_word(ret, count * WORD + bodies.size);
+        put_word(&bodies, success ? 1 : 0);
+        put_word(&bodies, 2 * WORD);
+        put_padded(&bodies, result.data, result.size);
+        free(result.data);
+    }
+    put(ret, bodies.data, bodies.size);
+    free(bodies.data);
+}
+
+static struct bytes bytes_of_hex(const char *hex)
+{
+    struct bytes bytes = {0};
+    for (hex += 2; hex[0] != '\0'; hex += 2) {
+        unsigned value = 0;
+        assert_int_equal(sscanf(hex, "%2x", &value), 1);
+        uint8_t byte = (uint8_t)value;
+        put(&bytes, &byte, 1);
+    }
+    return bytes;
+}
+
+static void put_text(struct bytes *bytes, const char *text)
+{
+    put(bytes, text, strlen(text));
+}
+
+static void put_hex(struct bytes *bytes, const uint8_t *data, size_t size)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < size; i++) {
+        put(bytes, &digits[data[i] >> 4], 1);
+        put(bytes, &digits[data[i] & 15], 1);
+    }
+}
+
+static uint64_t head_of(const struct model *model, const struct model_provider *provider)
+{
+    return provider->frozen ? provider->frozen_block : model_block(model) - provider->lag_blocks;
+}
+
+// False if the call hangs.
+static bool answer_call(
+    struct model *model, struct model_provider *provider, json_t *params, struct bytes *ret)
+{
+    struct execution run = {
+        .model = model, .provider = provider, .block = head_of(model, provider), .gas = GAS_LIMIT};
+    json_t *pin = json_object_get(json_array_get(params, 1), "blockHash");
+    provider->aggregates++;
+    if (pin != NULL) {
+        struct bytes hash = bytes_of_hex(json_string_value(pin));
+        assert_int_equal(hash.size, 32);
+        uint64_t block = word_at(span_of(hash.data, hash.size), 0);
+        free(hash.data);
+        provider->pinned++;
+        if (block > run.block) {
+            put_text(ret, "\"error\":{\"code\":-32001,\"message\":\"Resource not found\"}");
+            return true;
+        }
+        run.block = block;
+    }
+    const char *hex = json_string_value(json_object_get(json_array_get(params, 0), "data"));
+    struct bytes data = bytes_of_hex(hex);
+    struct bytes result = {0};
+    if (!provider->no_aggregator) {
+        execute_aggregate(&run, span_of(data.data, data.size), &result);
+    }
+    if (provider->fault == FAULT_SHORT_DATA) {
+        result.size /= 2;
+    }
+    put_text(ret, "\"result\":\"0x");
+    put_hex(ret, result.data, result.size);
+    put_text(ret, "\"");
+    free(data.data);
+    free(result.data);
+    return !run.hangs;
+}
+
+static bool answer_method(struct model *model, struct model_provider *provider, const char *method,
+    json_t *params, struct bytes *ret)
+{
+    char text[160];
+    if (strcmp(method, "eth_chainId") == 0) {
+        (void)snprintf(text, sizeof text, "\"result\":\"0x%" PRIx64 "\"", provider->chain_id);
+        put_text(ret, text);
+        return true;
+    }
+    if (strcmp(method, "eth_getCode") == 0) {
+        bool aggregator =
+            strstr(json_string_value(json_array_get(params, 0)), "0xca11bde0") != NULL;
+        bool empty = aggregator ? provider->no_aggregator : provider->no_code;
+        put_text(ret, empty ? "\"result\":\"0x\"" : "\"result\":\"0x6080\"");
+        return true;
+    }
+    if (strcmp(method, "eth_getBlockByNumber") == 0) {
+        const char *number = json_string_value(json_array_get(params, 0));
+        (void)snprintf(text, sizeof text,
+            "\"result\":{\"number\":\"%s\",\"hash\":\"0x%064" PRIx64 "\"}", number,
+            (uint64_t)strtoull(number, NULL, 16));
+        put_text(ret, text);
+        return true;
+    }
+    assert_string_equal(method, "eth_call");
+    if (provider->fault == FAULT_REFUSE) {
+        put_text(ret, "\"error\":{\"code\":-32601,\"message\":\"no such method\"}");
+        return true;
+    }
+    return answer_call(model, provider, params, ret);
+}
+
+static void deliver(struct model *model, uint64_t id, enum rpc_outcome outcome, int http_status,
+    uint32_t retry_after_ms, struct span body)
+{
+    struct rpc_reply reply = {.outcome = outcome,
+        .http_status = http_status,
+        .retry_after_ms = retry_after_ms,
+        .body = body};
+    gate_on_reply(model->gate, model->now, id, &reply);
+}
+
+static void deliver_text(struct model *model, uint64_t id, int http_status, const char *text)
+{
+    deliver(model, id, RPC_ANSWERED, http_status, 0, span_of_text(text));
+}
+
+// True if the fault alone decides the reply.
+static bool answer_fault(struct model *model, const struct gate_call *call, enum model_fault fault)
+{
+    char text[160];
+    switch (fault) {
+    case FAULT_DEAD:
+        deliver(model, call->id, RPC_UNREACHABLE, 0, 0, span_of(NULL, 0));
+        return true;
+    case FAULT_HANG:
+        deliver(model, call->id, RPC_TIMEOUT, 0, 0, span_of(NULL, 0));
+        return true;
+    case FAULT_HUGE:
+        deliver(model, call->id, RPC_TOO_LARGE, 0, 0, span_of(NULL, 0));
+        return true;
+    case FAULT_HTML:
+        deliver_text(model, call->id, 502, "<html><body>Bad Gateway</body></html>");
+        return true;
+    case FAULT_DUPLICATE:
+        (void)snprintf(text, sizeof text,
+            "{\"jsonrpc\":\"2.0\",\"id\":%" PRIu64 ",\"result\":\"0x7a69\",\"result\":\"0x1\"}",
+            call->id);
+        deliver_text(model, call->id, 200, text);
+        return true;
+    case FAULT_DEEP: {
+        static char deep[100001];
+        memset(deep, '[', sizeof deep - 1);
+        deliver_text(model, call->id, 200, deep);
+        return true;
+    }
+    case FAULT_NO_RESULT:
+        (void)snprintf(text, sizeof text, "{\"jsonrpc\":\"2.0\",\"id\":%" PRIu64 "}", call->id);
+        deliver_text(model, call->id, 200, text);
+        return true;
+    case FAULT_RATE_HTTP:
+        deliver(model, call->id, RPC_ANSWERED, 429, 7000, span_of_text("slow down"));
+        return true;
+    case FAULT_RATE_RPC:
+        deliver_text(model, call->id, 200,
+            "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32016,"
+            "\"message\":\"over rate limit\"}}");
+        return true;
+    case FAULT_SILENT:
+        return true;
+    case FAULT_NONE:
+    case FAULT_WRONG_ID:
+    case FAULT_TRUNCATED:
+    case FAULT_ARRAY:
+    case FAULT_REFUSE:
+    case FAULT_SHORT_DATA:
+        break;
+    }
+    return false;
+}
+
+static void answer(struct model *model, const struct gate_call *call)
+{
+    struct model_provider *provider = &model->providers[call->provider];
+    provider->calls++;
+    if (answer_fault(model, call, provider->fault)) {
+        return;
+    }
+    json_t *root =
+        json_loadb((const char *)call->body.data, call->body.size, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(root);
+    assert_int_equal(json_integer_value(json_object_get(root, "id")), (json_int_t)call->id);
+    struct bytes body = {0};
+    char head[96];
+    uint64_t id = call->id + (provider->fault == FAULT_WRONG_ID ? 1 : 0);
+    (void)snprintf(head, sizeof head, "%s{\"jsonrpc\":\"2.0\",\"id\":%" PRIu64 ",",
+        provider->fault == FAULT_ARRAY ? "[" : "", id);
+    put_text(&body, head);
+    bool answered = answer_method(model, provider,
+        json_string_value(json_object_get(root, "method")), json_object_get(root, "params"), &body);
+    put_text(&body, provider->fault == FAULT_ARRAY ? "}]" : "}");
+    size_t size = provider->fault == FAULT_TRUNCATED ? body.size / 2 : body.size;
+    if (!answered) {
+        deliver(model, call->id, RPC_TIMEOUT, 0, 0, span_of(NULL, 0));
+    } else {
+        deliver(model, call->id, RPC_ANSWERED, 200, 0, span_of(body.data, size));
+    }
+    free(body.data);
+    json_decref(root);
+}
+
+static void collect_events(struct model *model)
+{
+    struct gate_event event;
+    while (gate_next_event(model->gate, &event)) {
+        assert_true(model->event_count < MODEL_EVENTS_MAX);
+        model->events[model->event_count++] = event;
+    }
+}
+
+void model_settle(struct model *model)
+{
+    struct gate_call call;
+    size_t calls = 0;
+    while (gate_next_call(model->gate, model->now, &call)) {
+        struct gate_call held = call;
+        uint8_t *body = malloc(call.body.size);
+        assert_non_null(body);
+        memcpy(body, call.body.data, call.body.size);
+        held.body.data = body;
+        answer(model, &held);
+        free(body);
+        assert_true(++calls < 5000); // or the gate asks without end
+    }
+    collect_events(model);
+}
+
+void model_advance(struct model *model, uint64_t ms)
+{
+    uint64_t end_ms = model->now.mono.ms + ms;
+    for (size_t steps = 0; steps < 100000; steps++) {
+        gate_on_deadline(model->gate, model->now);
+        model_settle(model);
+        struct mono next = gate_next_deadline(model->gate);
+        assert_true(next.ms > model->now.mono.ms); // or the loop would spin
+        if (next.ms > end_ms) {
+            break;
+        }
+        model->now.unix_time.ms += next.ms - model->now.mono.ms;
+        model->now.mono = next;
+    }
+    model->now.unix_time.ms += end_ms - model->now.mono.ms;
+    model->now.mono.ms = end_ms;
+}
+
+static struct rng test_rng(void)
+{
+    struct rng rng;
+    static const uint8_t seed[RNG_SEED_SIZE] = {1, 2, 3};
+    rng_seed(&rng, seed);
+    return rng;
+}
+
+void model_start(struct model *model, struct gate_config config, size_t providers)
+{
+    struct rng rng = test_rng();
+    config.network = model_network();
+    config.providers = providers;
+    config.tokens_max = config.tokens_max == 0 ? 16 : config.tokens_max;
+    model->config = config;
+    model->now = (struct now){
+        .unix_time = {.ms = (uint64_t)MODEL_START_S * 1000 + 600000}, .mono = {.ms = 600000}};
+    for (size_t i = 0; i < providers; i++) {
+        model->providers[i].chain_id = config.network.chain_id;
+    }
+    assert_int_equal(gate_create(&config, &rng, &model->gate), OK);
+}
+
+void model_restart(struct model *model)
+{
+    size_t size = gate_state_size_max(model->gate);
+    uint8_t *state = malloc(size);
+    assert_non_null(state);
+    struct writer writer = writer_of(state, size);
+    assert_int_equal(gate_state_export(model->gate, model->now, &writer), OK);
+    gate_destroy(model->gate);
+    struct rng rng = test_rng();
+    assert_int_equal(gate_create(&model->config, &rng, &model->gate), OK);
+    assert_int_equal(gate_state_import(model->gate, model->now, writer_written(&writer)), OK);
+    free(state);
+}
+
+void model_stop(struct model *model)
+{
+    gate_destroy(model->gate);
+    model->gate = NULL;
+}
+
+void model_forget_events(struct model *model)
+{
+    model->event_count = 0;
+}
+
+bool model_saw(const struct model *model, enum gate_event_kind kind, uint64_t token)
+{
+    struct token_id id = token_id_of_u64(token);
+    for (size_t i = 0; i < model->event_count; i++) {
+        if (model->events[i].kind == kind && token_id_equal(&model->events[i].token, &id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct eth_secret model_secret(uint8_t number)
+{
+    return (struct eth_secret){{[0] = 1, [31] = number}};
+}
+
+struct eth_address model_address(uint8_t number)
+{
+    struct eth_secret secret = model_secret(number);
+    struct eth_address address;
+    assert_int_equal(ecdsa_address(&secret, &address), OK);
+    return address;
+}
+
+struct node_key model_node_key(uint8_t number)
+{
+    struct node_key key;
+    memset(key.bytes, number, sizeof key.bytes);
+    return key;
+}
+
+struct delegation model_delegation(
+    const struct model *model, uint64_t token, uint8_t owner, uint8_t node)
+{
+    struct token_id id = token_id_of_u64(token);
+    struct eth_address address = model_address(owner);
+    struct node_key node_key = model_node_key(node);
+    struct delegation delegation = delegation_draft(
+        &id, &address, &node_key, model->now.unix_time, DELEGATION_WINDOW_DEFAULT_S);
+    struct network network = model_network();
+    struct eth_secret secret = model_secret(owner);
+    assert_int_equal(delegation_sign(&delegation, &network, &secret), OK);
+    return delegation;
+}
+
+struct verdict model_decide(struct model *model, const struct delegation *delegation)
+{
+    struct gate_claim claim = {.delegation = delegation, .sequence = 1};
+    memset(claim.wg_key.bytes, delegation->node_key.bytes[0], sizeof claim.wg_key.bytes);
+    return gate_decide(model->gate, model->now, &claim);
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// A tiny chain with providers that can misbehave, and a clock: enough to drive a gate through its
+// public functions alone. Blocks come every 2 s; a gas limit makes burners hurt their neighbours.
+#pragma once
+
+#include "chain/chain.h"
+
+enum {
+    MODEL_TOKENS_MAX = 600,
+    MODEL_OWNERS_MAX = 8,
+    MODEL_PROVIDERS_MAX = GATE_PROVIDERS_MAX,
+    MODEL_EVENTS_MAX = 4096,
+    MODEL_START_S = 1800000000,
+};
+
+enum model_fault {
+    FAULT_NONE,
+    FAULT_DEAD,       // no connection
+    FAULT_HANG,       // timeout
+    FAULT_HTML,       // 502 with a page
+    FAULT_WRONG_ID,   // another call's id
+    FAULT_DUPLICATE,  // two results
+    FAULT_DEEP,       // 100,000 brackets
+    FAULT_HUGE,       // more bytes than allowed
+    FAULT_TRUNCATED,  // half of the right answer
+    FAULT_NO_RESULT,  // neither result nor error
+    FAULT_ARRAY,      // a batch answer to a single call
+    FAULT_RATE_HTTP,  // 429 with Retry-After
+    FAULT_RATE_RPC,   // error -32016 with status 200
+    FAULT_REFUSE,     // error -32601 for every eth_call
+    FAULT_SHORT_DATA, // the right envelope around half of the ABI data
+    FAULT_SILENT,     // the reply never comes
+};
+
+enum model_trick {
+    TRICK_NONE,
+    TRICK_BURN,     // burns all gas that it gets
+    TRICK_MEGABYTE, // returns a megabyte
+    TRICK_HANG,     // a call that holds it times out
+    TRICK_SHORT,    // returns 31 bytes
+    TRICK_QUIET,    // reverts without data although owned
+};
+
+// Who owned a token from which block on; zero = nobody.
+struct model_owner {
+    uint64_t block;
+    struct eth_address owner;
+};
+
+struct model_token {
+    uint64_t id;
+    struct model_owner owners[MODEL_OWNERS_MAX];
+    size_t owner_count;
+    bool active;
+    char key[80]; // what the contract stores
+    enum model_trick trick;
+};
+
+struct model_provider {
+    enum model_fault fault;
+    uint64_t chain_id;
+    bool no_code;
+    bool no_aggregator;
+    bool frozen;
+    uint64_t frozen_block;
+    uint64_t lag_blocks;
+    bool hides_access; // getNodeAccess reverts with a reason
+    bool lies;
+    struct eth_address lie; // owner that it names for every token; zero: denies every token
+    uint64_t calls;
+    uint64_t aggregates;
+    uint64_t pinned;
+};
+
+struct model {
+    struct gate *gate;
+    struct gate_config config;
+    struct now now;
+    struct model_token tokens[MODEL_TOKENS_MAX];
+    size_t token_count;
+    struct model_provider providers[MODEL_PROVIDERS_MAX];
+    bool has_access; // the contract has getNodeAccess
+    bool enumerable; // and ERC721Enumerable
+    uint64_t supply; // what it says, if not 0
+    int64_t skew_s;  // of the chain's clock against ours
+    struct gate_event events[MODEL_EVENTS_MAX];
+    size_t event_count;
+};
+
+struct network model_network(void);
+
+// A gate with `providers` well-behaved providers; the rest of the config is as given.
+void model_start(struct model *model, struct gate_config config, size_t providers);
+
+// Another process over the same chain: exports the state, makes a new gate, imports it.
+void model_restart(struct model *model);
+void model_stop(struct model *model);
+
+// Answers calls until there are none; collects events.
+void model_settle(struct model *model);
+
+// Lets time pass, deadline by deadline.
+void model_advance(struct model *model, uint64_t ms);
+
+struct model_token *model_token(struct model *model, uint64_t id);
+void model_set_owner(struct model *model, uint64_t id, struct eth_address owner);
+uint64_t model_block(const struct model *model);
+
+// Forgets the events so far; true if one of that kind (and token) came since.
+void model_forget_events(struct model *model);
+bool model_saw(const struct model *model, enum gate_event_kind kind, uint64_t token);
+
+struct eth_secret model_secret(uint8_t number);
+struct eth_address model_address(uint8_t number);
+struct node_key model_node_key(uint8_t number);
+
+// A signed delegation of `token` by the wallet `owner` to the node `node`, made now.
+struct delegation model_delegation(
+    const struct model *model, uint64_t token, uint8_t owner, uint8_t node);
+
+// The verdict on it, with a WireGuard key of 32 equal bytes `node`.
+struct verdict model_decide(struct model *model, const struct delegation *delegation);
