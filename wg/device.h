@@ -8,7 +8,7 @@
 //
 // Blocking: wg_device_open() waits up to WG_START_TIMEOUT_MS for the process, wg_device_remove() up
 // to WG_STOP_TIMEOUT_MS for its end. All other calls are one request to a local process, answered
-// in well under a millisecond per hundred peers and given up after WG_REQUEST_TIMEOUT_MS; they may
+// within a millisecond per hundred peers and given up after WG_REQUEST_TIMEOUT_MS; they may
 // be made from an event loop.
 #pragma once
 

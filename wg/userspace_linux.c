@@ -426,6 +426,17 @@ static int spawn(struct wg_carrier *carrier, const char *program)
     return error;
 }
 
+static enum status explain_failed_start(struct wg_carrier *carrier, struct wg_detail *detail)
+{
+    struct wg_detail reason;
+    userspace_exit_reason(carrier, &reason);
+    bool no_tun = access("/dev/net/tun", R_OK | W_OK) != 0;
+    bool no_right = no_tun || strstr(reason.text, "not permitted") != NULL;
+    wg_detail_set(detail, "interface %s: could not start: %.220s%s", carrier->name, reason.text,
+        no_right ? "; CAP_NET_ADMIN and /dev/net/tun are needed" : "");
+    return no_right ? ERR_PERMISSION : ERR_IO;
+}
+
 // Waits until the new process answers on its socket.
 static enum status await_start(struct wg_carrier *carrier, struct wg_detail *detail)
 {
@@ -440,11 +451,7 @@ static enum status await_start(struct wg_carrier *carrier, struct wg_detail *det
             }
         }
         if (wait_for(carrier->pid_fd, POLLIN, clock_ms() + START_POLL_MS)) {
-            struct wg_detail reason;
-            userspace_exit_reason(carrier, &reason);
-            wg_detail_set(
-                detail, "interface %s: could not start: %.250s", carrier->name, reason.text);
-            return access("/dev/net/tun", R_OK | W_OK) == 0 ? ERR_IO : ERR_PERMISSION;
+            return explain_failed_start(carrier, detail);
         }
     }
     wg_detail_set(detail, "interface %s: wireguard-go made no control socket within %d ms",

@@ -50,7 +50,7 @@ static int reflect(int fd)
 {
     char data[16];
     char text[ADDRESS_TEXT_SIZE];
-    struct sockaddr_in from;
+    struct sockaddr_in from = {.sin_family = AF_INET};
     socklen_t size = sizeof from;
     (void)printf("ready\n");
     while (recvfrom(fd, data, sizeof data, 0, (struct sockaddr *)&from, &size) >= 0) {
