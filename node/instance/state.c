@@ -56,6 +56,7 @@ static const struct {
         "other members, and without grace"},
     [STATE_DHT_NODES] = {"dht-nodes", false,
         "move it away: the node then starts from its bootstrap addresses"},
+    [STATE_DRAFT] = {"draft", false, "remove it and run `deedmesh authorize` again"},
 };
 
 __attribute__((format(printf, 3, 4))) static enum status fail(
@@ -557,12 +558,11 @@ static void delegation_name(const struct token_id *token, char ret[static NAME_S
     (void)snprintf(ret, NAME_SIZE, "%s%s", kinds[STATE_DELEGATION].name, text);
 }
 
-enum status state_delegation_write(
-    const struct state *state, const struct state_delegation *delegation, struct state_error *error)
+static struct span delegation_encode(
+    const struct state_delegation *delegation, uint8_t content[static DELEGATION_CONTENT_MAX])
 {
     const struct delegation *d = &delegation->delegation;
-    uint8_t content[DELEGATION_CONTENT_MAX];
-    struct writer writer = writer_of(content, sizeof content);
+    struct writer writer = writer_of(content, DELEGATION_CONTENT_MAX);
     ASSERT(d->signature_size <= DELEGATION_SIGNATURE_MAX);
     write_u64(&writer, delegation->network.chain_id);
     write_bytes(&writer, delegation->network.contract.bytes, 20);
@@ -577,10 +577,25 @@ enum status state_delegation_write(
     write_u16(&writer, d->signature_size);
     write_bytes(&writer, d->signature, d->signature_size);
     ASSERT(writer_finish(&writer) == OK);
+    return writer_written(&writer);
+}
+
+enum status state_delegation_write(
+    const struct state *state, const struct state_delegation *delegation, struct state_error *error)
+{
+    uint8_t content[DELEGATION_CONTENT_MAX];
     char name[NAME_SIZE];
-    delegation_name(&d->token, name);
-    return write_file(
-        state, STATE_DELEGATION, name, DELEGATION_VERSION, writer_written(&writer), true, error);
+    delegation_name(&delegation->delegation.token, name);
+    return write_file(state, STATE_DELEGATION, name, DELEGATION_VERSION,
+        delegation_encode(delegation, content), true, error);
+}
+
+enum status state_draft_write(
+    const struct state *state, const struct state_delegation *delegation, struct state_error *error)
+{
+    uint8_t content[DELEGATION_CONTENT_MAX];
+    return state_write(
+        state, STATE_DRAFT, DELEGATION_VERSION, delegation_encode(delegation, content), error);
 }
 
 static enum status delegation_decode(struct span content, struct state_delegation *ret)
@@ -611,21 +626,40 @@ static enum status delegation_decode(struct span content, struct state_delegatio
     return status;
 }
 
+static enum status delegation_read(const struct state *state, enum state_kind kind,
+    const char *name, struct state_delegation *ret, struct state_error *error)
+{
+    struct state_content content = {0};
+    enum status status = read_file(state, kind, name, DELEGATION_VERSION, &content, error);
+    if (status != OK) {
+        return status;
+    }
+    status = delegation_decode(span_of(content.data, content.size), ret);
+    state_content_clear(&content);
+    if (status != OK) {
+        return fail(ERR_MALFORMED, error, "%s/%s holds no delegation; %s", state->path, name,
+            kinds[kind].recovery);
+    }
+    return OK;
+}
+
+enum status state_draft_read(
+    const struct state *state, struct state_delegation *ret, struct state_error *error)
+{
+    return delegation_read(state, STATE_DRAFT, kinds[STATE_DRAFT].name, ret, error);
+}
+
 enum status state_delegation_read(const struct state *state, const struct token_id *token,
     struct state_delegation *ret, struct state_error *error)
 {
     char name[NAME_SIZE];
-    struct state_content content = {0};
     struct state_delegation delegation;
     delegation_name(token, name);
-    enum status status =
-        read_file(state, STATE_DELEGATION, name, DELEGATION_VERSION, &content, error);
+    enum status status = delegation_read(state, STATE_DELEGATION, name, &delegation, error);
     if (status != OK) {
         return status;
     }
-    status = delegation_decode(span_of(content.data, content.size), &delegation);
-    state_content_clear(&content);
-    if (status != OK || !token_id_equal(&delegation.delegation.token, token)) {
+    if (!token_id_equal(&delegation.delegation.token, token)) {
         return fail(ERR_MALFORMED, error, "%s/%s is not a delegation of its token; %s", state->path,
             name, kinds[STATE_DELEGATION].recovery);
     }

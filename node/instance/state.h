@@ -30,6 +30,7 @@ enum state_kind {
     STATE_DELEGATION = 5, // "delegation-TOKEN", one a token
     STATE_CORE = 6,       // "core": opaque bytes of the node core
     STATE_DHT_NODES = 7,  // "dht-nodes": opaque bytes of the DHT engine
+    STATE_DRAFT = 8,      // "draft": the delegation that a wallet was last asked to sign
 };
 
 enum {
@@ -121,6 +122,12 @@ enum status state_delegation_write(const struct state *state,
 // ERR_NOT_FOUND if there is none for this token; as state_read otherwise.
 enum status state_delegation_read(const struct state *state, const struct token_id *token,
     struct state_delegation *ret, struct state_error *error);
+
+// The one unsigned delegation whose typed data was printed last, and its like.
+enum status state_draft_write(const struct state *state, const struct state_delegation *delegation,
+    struct state_error *error);
+enum status state_draft_read(
+    const struct state *state, struct state_delegation *ret, struct state_error *error);
 
 // The tokens that have a delegation here, smallest first. ERR_FULL over the capacity, ERR_IO.
 enum status state_delegation_tokens(const struct state *state,

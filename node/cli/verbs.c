@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The table of verbs. Help and completion are made from it; deedmesh(1) says the same at length.
+#include "node/cli/cli.h"
+
+#define FLAG(name, letter, field, help)                                                            \
+    {                                                                                              \
+        name, letter, OPTION_FLAG, offsetof(struct arguments, field), NULL, help                   \
+    }
+#define TEXT(name, letter, field, value, help)                                                     \
+    {                                                                                              \
+        name, letter, OPTION_TEXT, offsetof(struct arguments, field), value, help                  \
+    }
+#define REPEAT(name, letter, field, value, help)                                                   \
+    {                                                                                              \
+        name, letter, OPTION_REPEAT, offsetof(struct arguments, field), value, help                \
+    }
+
+const struct cli_option common_options[] = {
+    TEXT("instance", 'i', instance, "NAME", "which instance, and interface (deed0)"),
+    FLAG("json", 0, json, "print JSON, one object a line"),
+    TEXT("config-dir", 0, config_dir, "DIR", "configuration (/etc/deedmesh)"),
+    TEXT("state-dir", 0, state_dir, "DIR", "keys and state (/var/lib/deedmesh)"),
+    TEXT("run-dir", 0, run_dir, "DIR", "control socket (/run/deedmesh)"),
+    FLAG("help", 'h', help, "print this"),
+    {0},
+};
+
+static const char init_details[] =
+    "A network is an ERC-721 contract on a chain. This makes the authority key that signs the\n"
+    "network's manifest, signs it, and prints HOST:PORT/FINGERPRINT, all that others need to "
+    "join.\n"
+    "The authority key decides nothing but the manifest: who is in is decided by the contract.";
+
+static const char join_details[] =
+    "Fetches the network's manifest from the DHT port of a member, shows it and, when you agree,\n"
+    "pins it. With the fingerprint it is checked before use; without, you trust what HOST says.";
+
+static const char authorize_details[] =
+    "The owner of TOKEN states that this node may sit in its seat. Without --key-file this prints\n"
+    "EIP-712 typed data to sign in the owner's wallet (eth_signTypedData_v4) and reads the\n"
+    "signature from standard input; or give it later with --signature. No gas, no transaction.";
+
+static const char up_details[] =
+    "Starts the daemon in the background and returns when it is ready.";
+
+static const char ping_details[] =
+    "PEER is a token or an overlay address. Exit status: 0 the last answer came directly,\n"
+    "1 it came through a relay, 2 there was none.";
+
+const struct verb verbs[] = {
+    {"init", "", 0, 0, "start a network: make its authority key and signed manifest", init_details,
+        {
+            TEXT("chain-id", 0, chain_id, "N", "the EVM chain (required)"),
+            TEXT("contract", 0, contract, "0x...", "the ERC-721 contract (required)"),
+            TEXT("profile", 0, profile, "NAME", "detect, erc721 or dstack-access (detect)"),
+            TEXT("prefix", 0, prefix, "CIDR", "private IPv4 range of the overlay (10.77.0.0/16)"),
+            REPEAT("rpc", 0, rpcs, "URL", "RPC provider to suggest to newcomers; up to 3 times"),
+            FLAG("allow-http", 0, allow_http, "let providers be plain http, and local"),
+            TEXT("poll", 0, poll, "S", "how often the chain is read: 2 to 30 s (5)"),
+            TEXT("grace", 0, grace, "S", "how long members stay when no RPC answers (600)"),
+            TEXT("window", 0, window, "DAYS", "the longest delegation: 1 to 366 days (366)"),
+            TEXT("listen", 0, listen, "HOST[:PORT]", "where others reach this node's DHT port"),
+            {0},
+        },
+        verb_init},
+    {"keygen", "", 0, 0, "make this node's keys", NULL,
+        {
+            TEXT("wg-key-file", 0, wg_key_file, "FILE", "take this WireGuard private key"),
+            {0},
+        },
+        verb_keygen},
+    {"join", "HOST:PORT[/FINGERPRINT]", 1, 1, "fetch, show and pin a network's manifest",
+        join_details,
+        {
+            FLAG("yes", 'y', yes, "do not ask"),
+            FLAG("allow-http", 0, allow_http, "let providers be plain http, and local"),
+            TEXT("timeout", 0, timeout, "S", "how long to try (10)"),
+            {0},
+        },
+        verb_join},
+    {"authorize", "TOKEN", 1, 1, "have the token's owner put this node in its seat",
+        authorize_details,
+        {
+            TEXT("owner", 0, owner, "0x...", "who owns the token and will sign"),
+            TEXT("key-file", 0, key_file, "FILE", "the owner's private key (hex, mode 0600)"),
+            TEXT("signature", 0, signature, "HEX", "the signature of the data printed before"),
+            TEXT("days", 0, days, "N", "how long it holds (90)"),
+            FLAG("print", 0, print, "print the typed data and ask for nothing"),
+            {0},
+        },
+        verb_authorize},
+    {"up", "", 0, 0, "start the node", up_details,
+        {
+            FLAG("foreground", 'f', foreground, "stay; log to standard error"),
+            TEXT("token", 0, token, "TOKEN", "which seat, where several are authorized"),
+            TEXT("log-format", 0, log_format, "FORMAT", "text or json"),
+            TEXT("timeout", 0, timeout, "S", "how long to wait for readiness (60)"),
+            {0},
+        },
+        verb_up},
+    {"down", "", 0, 0, "stop the node and remove its interface", NULL, {{0}}, verb_down},
+    {"status", "", 0, 0, "show this node, its network and its peers", NULL, {{0}}, verb_status},
+    {"peers", "", 0, 0, "one line a peer: its path, since when, and why not better", NULL, {{0}},
+        verb_peers},
+    {"ping", "PEER", 1, 1, "reach a member over the overlay", ping_details,
+        {
+            TEXT("count", 'c', count, "N", "how many (4)"),
+            FLAG("until-direct", 0, until_direct, "stop at the first direct answer"),
+            TEXT("timeout", 0, timeout, "S", "how long to wait for each answer (2)"),
+            {0},
+        },
+        verb_ping},
+    {"resolve", "TOKEN", 1, 1, "look a member's record up and judge it", NULL,
+        {
+            TEXT("timeout", 0, timeout, "S", "how long to look (15)"),
+            {0},
+        },
+        verb_resolve},
+    {"wait", "", 0, 0, "wait until the node is ready, or a peer connected", NULL,
+        {
+            TEXT("for", 0, goal, "WHAT", "ready or connected (ready; connected with --peer)"),
+            TEXT("peer", 0, peer, "TOKEN", "which peer"),
+            TEXT("timeout", 0, timeout, "S", "give up after (60)"),
+            {0},
+        },
+        verb_wait},
+    {"metrics", "", 0, 0, "print metrics in Prometheus' text format", NULL, {{0}}, verb_metrics},
+    {"completion", "SHELL", 1, 1, "print a completion script: bash or zsh", NULL, {{0}},
+        verb_completion},
+    {"version", "", 0, 0, "print the version", NULL, {{0}}, verb_version},
+    {0},
+};
