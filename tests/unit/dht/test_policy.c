@@ -71,10 +71,10 @@ struct value {
 
 // A put from 198.18.`prefix`.1.
 static struct policy_decision put_from(
-    struct bench *bench, const struct value *value, uint8_t prefix)
+    struct bench *bench, const struct value *value, size_t prefix)
 {
     struct policy_put put = {
-        .from = address_of_ipv4(198, 18, prefix, 1, 4000),
+        .from = address_of_ipv4(198, 18, (uint8_t)prefix, 1, 4000),
         .key = value->key,
         .value = span_of(value->bytes, value->size),
     };
@@ -87,9 +87,9 @@ static enum policy_verdict put(struct bench *bench, const struct value *value)
 }
 
 static struct value encode_with(
-    const struct network_keys *keys, uint8_t seed, const struct record *record)
+    const struct network_keys *keys, size_t seed, const struct record *record)
 {
-    struct fixture_node node = fixture_node(seed);
+    struct fixture_node node = fixture_node((uint8_t)seed);
     struct value value = {.key = key_of_record(keys, &record->token)};
     bool tombstone = record_is_tombstone(record);
     assert_int_equal(
@@ -97,20 +97,20 @@ static struct value encode_with(
     return value;
 }
 
-static struct value encode(uint8_t seed, const struct record *record)
+static struct value encode(size_t seed, const struct record *record)
 {
     struct network_keys keys = fixture_keys();
     return encode_with(&keys, seed, record);
 }
 
-static struct record record_of(uint8_t seed)
+static struct record record_of(size_t seed)
 {
-    struct fixture_node node = fixture_node(seed);
+    struct fixture_node node = fixture_node((uint8_t)seed);
     struct record record = fixture_record(&node);
     return record;
 }
 
-static struct value sample(uint8_t seed)
+static struct value sample(size_t seed)
 {
     struct record record = record_of(seed);
     return encode(seed, &record);
@@ -161,8 +161,8 @@ static void five_thousand_made_up_nodes_take_two_places(void **)
     size_t stored = 0;
     for (size_t i = 0; i < 200; i++) {
         // A fresh key each; the remaining 4,800 would be the same again.
-        struct value value = sample((uint8_t)(i + 1));
-        stored += policy_verdict_stores(put_from(&bench, &value, (uint8_t)i).verdict) ? 1 : 0;
+        struct value value = sample((i + 1));
+        stored += policy_verdict_stores(put_from(&bench, &value, i).verdict) ? 1 : 0;
     }
     assert_int_equal(stored, POLICY_UNKNOWN_PER_KEY);
     assert_int_equal(bench.policy.counts[POLICY_CROWDED], 200 - POLICY_UNKNOWN_PER_KEY);
@@ -198,7 +198,7 @@ static void a_known_owner_has_eight_places(void **)
     know_owner(&bench);
     struct record record;
     struct value value;
-    for (uint8_t seed = 1; seed <= POLICY_RECORDS_PER_KEY; seed++) {
+    for (size_t seed = 1; seed <= POLICY_RECORDS_PER_KEY; seed++) {
         record = record_of(seed);
         record.delegation.epoch_s += 100 + seed;
         value = encode(seed, &record);
@@ -253,7 +253,7 @@ static void contract_wallets_share_the_small_cap(void **)
     struct bench bench;
     start(&bench);
     know_owner(&bench);
-    for (uint8_t seed = 1; seed <= 3; seed++) {
+    for (size_t seed = 1; seed <= 3; seed++) {
         struct record record = record_of(seed);
         record.delegation.kind = DELEGATION_EIP1271;
         record.delegation.signature[0] = 1;
@@ -292,7 +292,7 @@ static void proving_a_record_keeps_to_the_cap(void **)
     record.delegation.signature[0] = 1;
     struct value value = encode(9, &record);
     assert_int_equal(put(&bench, &value), POLICY_STORE);
-    for (uint8_t seed = 1; seed <= POLICY_RECORDS_PER_KEY; seed++) {
+    for (size_t seed = 1; seed <= POLICY_RECORDS_PER_KEY; seed++) {
         value = sample(seed);
         assert_int_equal(put(&bench, &value), POLICY_STORE);
     }
@@ -406,18 +406,18 @@ static void forged_tombstones_retire_nothing(void **)
     assert_int_equal(put(&bench, &third), POLICY_STORE);
 }
 
-static struct value intent_to(uint64_t recipient_token, uint8_t seed, uint8_t nonce)
+static struct value intent_to(uint64_t recipient_token, size_t seed, size_t nonce)
 {
     struct network_keys keys = fixture_keys();
-    struct fixture_node sender = fixture_node(seed);
+    struct fixture_node sender = fixture_node((uint8_t)seed);
     struct fixture_node recipient = fixture_node(100);
     struct intent intent = fixture_intent(&sender);
     intent.recipient = token_id_of_u64(recipient_token);
     struct rng rng;
     uint8_t bytes[RNG_SEED_SIZE];
-    memset(bytes, nonce, sizeof bytes);
+    memset(bytes, (uint8_t)nonce, sizeof bytes);
     rng_seed(&rng, bytes);
-    intent.nonce.bytes[0] = nonce;
+    intent.nonce.bytes[0] = (uint8_t)nonce;
     struct value value = {.key = key_of_inbox(&keys, &intent.recipient)};
     assert_int_equal(intent_encode(&keys, &sender.secret, &recipient.key, &intent, &rng,
                          value.bytes, &value.size),
@@ -425,7 +425,7 @@ static struct value intent_to(uint64_t recipient_token, uint8_t seed, uint8_t no
     return value;
 }
 
-static struct value intent_for(uint8_t seed, uint8_t nonce)
+static struct value intent_for(size_t seed, size_t nonce)
 {
     return intent_to(8, seed, nonce);
 }
@@ -435,9 +435,9 @@ static void an_inbox_has_sixteen_places(void **)
     struct bench bench;
     start(&bench);
     struct value value;
-    for (uint8_t i = 0; i < POLICY_INTENTS_PER_KEY; i++) {
+    for (size_t i = 0; i < POLICY_INTENTS_PER_KEY; i++) {
         value = intent_for(1, i);
-        struct policy_decision decision = put_from(&bench, &value, (uint8_t)(i / 2));
+        struct policy_decision decision = put_from(&bench, &value, (i / 2));
         assert_int_equal(decision.verdict, POLICY_STORE);
         assert_int_equal(decision.kind, POLICY_KIND_INTENT);
         assert_int_equal(decision.expires_at.ms, bench.now.mono.ms + POLICY_INTENT_LIFETIME_MS);
@@ -503,9 +503,9 @@ static void pieces_lie_under_their_hash(void **)
     assert_int_equal(put(&bench, &piece), POLICY_MALFORMED);
 }
 
-static struct value manifest_by(uint8_t seed, uint32_t version)
+static struct value manifest_by(size_t seed, uint32_t version)
 {
-    struct fixture_node authority = fixture_node(seed);
+    struct fixture_node authority = fixture_node((uint8_t)seed);
     struct manifest manifest = fixture_manifest(&authority);
     manifest.version = version;
     struct value value = {.key = key_of_manifest(&authority.key)};
@@ -605,7 +605,7 @@ static void signatures_wait_for_budgets(void **)
     assert_int_equal(put_from(&bench, &flipped, 1).verdict, POLICY_OVER_BUDGET);
     assert_int_equal(put_from(&bench, &flipped, 2).verdict, POLICY_BAD_SIGNATURE);
     size_t verified = POLICY_UNITS_PER_PREFIX_BURST + 1;
-    for (uint8_t prefix = 2; prefix < 12; prefix++) {
+    for (size_t prefix = 2; prefix < 12; prefix++) {
         for (size_t i = 0; i < 100; i++) {
             verified += put_from(&bench, &flipped, prefix).verdict == POLICY_BAD_SIGNATURE ? 1 : 0;
         }
@@ -628,12 +628,12 @@ static void strangers_fill_their_share_only(void **)
 {
     struct bench bench;
     start(&bench);
-    for (uint8_t i = 0; i < ENTRIES; i++) {
+    for (size_t i = 0; i < ENTRIES; i++) {
         struct value value = stranger(i);
         assert_int_equal(
             put_from(&bench, &value, i).verdict, i < ENTRIES / 2 ? POLICY_STORE : POLICY_FULL);
     }
-    for (uint8_t i = 0; i < ENTRIES; i++) {
+    for (size_t i = 0; i < ENTRIES; i++) {
         char text[16] = {'p', (char)('0' + i / 10), (char)('0' + i % 10)};
         struct value value = piece_of(text);
         assert_int_equal(
@@ -642,6 +642,24 @@ static void strangers_fill_their_share_only(void **)
     know_owner(&bench);
     struct value member = sample(1);
     assert_int_equal(put(&bench, &member), POLICY_STORE);
+}
+
+static void intents_and_manifests_have_their_share(void **)
+{
+    struct bench bench;
+    struct value value;
+    start(&bench);
+    for (size_t i = 0; i <= ENTRIES / 4; i++) {
+        value = intent_to(i / 4, 1, i);
+        assert_int_equal(
+            put_from(&bench, &value, i).verdict, i < ENTRIES / 4 ? POLICY_STORE : POLICY_FULL);
+    }
+    start(&bench);
+    for (size_t i = 0; i <= ENTRIES / 8; i++) {
+        value = manifest_by(i + 1, 1);
+        assert_int_equal(
+            put_from(&bench, &value, i).verdict, i < ENTRIES / 8 ? POLICY_STORE : POLICY_FULL);
+    }
 }
 
 static void a_member_takes_a_strangers_place_when_all_is_full(void **)
@@ -656,12 +674,12 @@ static void a_member_takes_a_strangers_place_when_all_is_full(void **)
         struct eth_address owner = sample_owner();
         struct token_id id = token_id_of_u64(token);
         assert_int_equal(policy_set_owner(&bench.policy, &id, &owner), OK);
-        for (uint8_t seed = 1; seed <= POLICY_RECORDS_PER_KEY && free_places > 0; seed++) {
+        for (size_t seed = 1; seed <= POLICY_RECORDS_PER_KEY && free_places > 0; seed++) {
             struct record record = record_of(seed);
             record.token = id;
             record.delegation.token = id;
             struct value value = encode(seed, &record);
-            assert_int_equal(put_from(&bench, &value, (uint8_t)token).verdict, POLICY_STORE);
+            assert_int_equal(put_from(&bench, &value, token).verdict, POLICY_STORE);
             free_places--;
         }
     }
@@ -705,6 +723,7 @@ int main(void)
         cmocka_unit_test(a_sealed_network_stores_its_own_only),
         cmocka_unit_test(signatures_wait_for_budgets),
         cmocka_unit_test(strangers_fill_their_share_only),
+        cmocka_unit_test(intents_and_manifests_have_their_share),
         cmocka_unit_test(a_member_takes_a_strangers_place_when_all_is_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,7 +65,7 @@ static void start(struct world *world, uint8_t seed)
         .prefixes_capacity = PREFIXES,
     };
     policy_init(&world->policy, &world->keys, &storage, check_delegation, NULL);
-    for (uint8_t i = 0; i < NODES; i++) {
+    for (size_t i = 0; i < NODES; i++) {
         world->nodes[i] = fixture_node((uint8_t)(i + 1));
     }
 }
