@@ -111,20 +111,30 @@ static void provider_checked(struct gate *gate, size_t provider, struct now now)
     gate_review_all(gate, now.mono);
 }
 
+static uint8_t check_step(enum call_kind kind)
+{
+    if (kind == CALL_CHAIN_ID) {
+        return CHECK_CHAIN_ID;
+    }
+    return kind == CALL_CODE_CONTRACT ? CHECK_CONTRACT : CHECK_AGGREGATOR;
+}
+
 static void on_check(struct gate *gate, struct now now, const struct gate_inflight *call,
     const struct rpc_answer *answer)
 {
     struct gate_provider *provider = &gate->providers[call->provider];
     enum provider_health health = PROVIDER_GOOD;
+    uint8_t step = check_step(call->kind);
+    if ((provider->checks_pending & step) == 0) {
+        return; // another check of the same round has failed: this one cannot make up for it
+    }
+    provider->checks_pending &= (uint8_t)~step;
     if (call->kind == CALL_CHAIN_ID) {
         provider->chain_id = answer->quantity;
-        provider->checks_pending &= (uint8_t)~CHECK_CHAIN_ID;
         health = answer->quantity == gate->config.network.chain_id ? health : PROVIDER_WRONG_CHAIN;
     } else if (call->kind == CALL_CODE_CONTRACT) {
-        provider->checks_pending &= (uint8_t)~CHECK_CONTRACT;
         health = answer->size > 0 ? health : PROVIDER_NO_CODE;
     } else {
-        provider->checks_pending &= (uint8_t)~CHECK_AGGREGATOR;
         health = answer->size > 0 ? health : PROVIDER_NO_AGGREGATOR;
     }
     if (health != PROVIDER_GOOD) {

@@ -389,6 +389,21 @@ static void no_provider_says_so(void **)
 }
 
 // Every reason has a name of its own and a text that fits, whatever the token.
+// The check of the chain id fails first, while the other two are still under way.
+static void good_answers_do_not_make_up_for_another_chain(void **)
+{
+    for (size_t i = 0; i < model.config.providers; i++) {
+        model.providers[i].chain_id = 1;
+    }
+    watch(7);
+    struct delegation delegation = model_delegation(&model, 7, ALICE, NODE);
+    assert_verdict(&delegation, VERDICT_UNKNOWN, REASON_WRONG_CHAIN);
+    model_advance(&model, 60000);
+    assert_verdict(&delegation, VERDICT_UNKNOWN, REASON_WRONG_CHAIN);
+    struct gate_provider_status status = gate_provider_status(model.gate, 0, model.now);
+    assert_int_equal(status.health, PROVIDER_WRONG_CHAIN);
+}
+
 static void every_reason_speaks(void **)
 {
     struct verdict verdict = {.kind = VERDICT_NO};
@@ -425,6 +440,7 @@ int main(void)
         GATE_TEST(a_clock_set_back_changes_nothing),
         GATE_TEST(chain_time_is_the_common_clock),
         GATE_TEST(no_provider_says_so),
+        GATE_TEST(good_answers_do_not_make_up_for_another_chain),
         GATE_TEST(every_reason_speaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
