@@ -9,8 +9,8 @@
 //   caller says, and has no entry in OpenDHT's accounts per address, whose errors make expireStore
 //   loop for ever once the storage limit is passed. There is no such limit either: the caller's
 //   table of what it accepted is the bound.
-// - Own values are put with sequence 1. OpenDHT does not send an unsigned value to a node that has
-//   one with the same id, unless its sequence is higher; unsigned values carry none, so 1 is.
+// - Own values are put once and not kept up by OpenDHT ("permanent"): then it sends each put whole.
+//   With it, it first asks for the id and never replaces an unsigned value.
 #include "dht/opendht_core.h"
 
 #include <opendht/dht.h>
@@ -185,6 +185,14 @@ dht::Blob packed_for_import(const Accepted &one, dht::time_point created)
     return {buffer.data(), buffer.data() + buffer.size()};
 }
 
+// OpenDHT forgets values when they are 10 minutes old: one with less to live is born older.
+void import_one(dht_driven &driven, const Accepted &one)
+{
+    const auto lifetime = std::chrono::milliseconds(one.how.lifetime_ms);
+    const auto age = lifetime < value_lifetime ? value_lifetime - lifetime : dht::duration(0);
+    driven.node->importValues({{one.key, packed_for_import(one, dht::clock::now() - age)}});
+}
+
 void import_accepted(dht_driven &driven)
 {
     while (!driven.accepted.empty()) {
@@ -192,11 +200,7 @@ void import_accepted(dht_driven &driven)
         batch.swap(driven.accepted);
         for (const auto &one : batch) {
             guarded(driven, [&] {
-                const auto lifetime = std::chrono::milliseconds(one.how.lifetime_ms);
-                const auto created =
-                    dht::clock::now() -
-                    (value_lifetime > lifetime ? value_lifetime - lifetime : value_lifetime * 0);
-                driven.node->importValues({{one.key, packed_for_import(one, created)}});
+                import_one(driven, one);
                 const dht_infohash key = plain_hash(one.key);
                 driven.calls.stored(
                     driven.calls.context, &key, one.how.id, {one.value.data(), one.value.size()});
@@ -292,7 +296,6 @@ bool dht_driven_put(struct dht_driven *driven, uint64_t operation, const dht_inf
     return guarded(*driven, [&] {
         auto fresh = std::make_shared<dht::Value>(dht::Blob(value.data, value.data + value.size));
         fresh->id = id;
-        fresh->seq = 1;
         driven->node->put(hash_of(*key), fresh,
             [driven, operation](bool ok, const std::vector<std::shared_ptr<dht::Node>> &) {
                 if (!driven->closing) {
@@ -339,7 +342,14 @@ void dht_driven_cancel_listen(struct dht_driven *driven, const dht_infohash *key
 
 void dht_driven_drop(struct dht_driven *driven, const dht_infohash *key, dht_value_id id)
 {
-    guarded(*driven, [&] { driven->node->cancelPut(hash_of(*key), id); });
+    guarded(*driven, [&] {
+        driven->node->cancelPut(hash_of(*key), id);
+        // That leaves the stored copy, and there is no call to erase one: an empty value that is
+        // about to expire takes its place.
+        if (driven->node->getLocalById(hash_of(*key), id)) {
+            import_one(*driven, {hash_of(*key), {id, 1}, {}});
+        }
+    });
 }
 
 void dht_driven_ping(struct dht_driven *driven, const struct dht_driven_address *address)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Engines in one process on a virtual clock and an in-memory network. Linking swarm.c replaces
-// clock_gettime for the whole program, so OpenDHT's own clock is virtual too.
+// clock_gettime and std::random_device for the whole program, so OpenDHT's own clock is virtual too
+// and every run is alike.
 #pragma once
 
 #include "dht/core.h"
