@@ -41,8 +41,8 @@ enum {
 
 struct filter_peer {
     struct address address; // unset: free
-    uint64_t received; // while unproven
-    uint64_t sent; // while unproven
+    uint64_t received;      // while unproven
+    uint64_t sent;          // while unproven
     struct mono proven_until;
     struct mono client_until;
     struct mono server_until; // it answered a query of ours as a server

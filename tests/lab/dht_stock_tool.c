@@ -108,7 +108,7 @@ static bool command(dht_runner *runner, char *line)
     } else if (strcmp(verb, "put") == 0 && second != NULL) {
         uint8_t bytes[VALUE_MAX_SIZE];
         put(runner, &key, bytes, parse_hex(second, bytes), verb);
-    } else if (strcmp(verb, "flood") == 0 && third != NULL) {
+    } else if (strcmp(verb, "flood") == 0 && second != NULL && third != NULL) {
         flood(runner, &key, (unsigned)strtoul(second, NULL, 10), strtoul(third, NULL, 10));
     } else if (strcmp(verb, "get") == 0) {
         dht_runner_get(runner, &key, on_value, on_done, get_done);

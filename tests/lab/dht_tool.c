@@ -107,7 +107,8 @@ static void open_socket(struct tool *tool)
 {
     struct sockaddr_storage name;
     const socklen_t size = to_socket(&tool->own, &name);
-    tool->fd = socket(name.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const int family = tool->own.family == FAMILY_IPV4 ? AF_INET : AF_INET6;
+    tool->fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (tool->fd < 0 || bind(tool->fd, (struct sockaddr *)&name, size) != 0) {
         fail("bind");
     }

@@ -385,8 +385,8 @@ static void creation_and_addresses_are_checked(void **)
     assert_int_equal(dht_core_bootstrap(core, swarm_now(), &address), ERR_RANGE);
     const struct dht_node node = {.address = address};
     assert_int_equal(dht_core_insert_node(core, swarm_now(), &node), ERR_RANGE);
-    for (uint16_t port = 1; port <= DHT_BOOTSTRAP_MAX; port++) {
-        address.port = port;
+    for (unsigned port = 1; port <= DHT_BOOTSTRAP_MAX; port++) {
+        address.port = (uint16_t)port;
         assert_int_equal(dht_core_bootstrap(core, swarm_now(), &address), OK);
         assert_int_equal(dht_core_bootstrap(core, swarm_now(), &address), OK);
     }
