@@ -330,7 +330,8 @@ static void receive(struct tool *tool)
 {
     for (int i = 0; i < 64; i++) {
         uint8_t bytes[65536];
-        struct sockaddr_storage name = {0};
+        struct sockaddr_storage name;
+        memset(&name, 0, sizeof(name));
         socklen_t name_size = sizeof(name);
         const ssize_t size =
             recvfrom(tool->fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&name, &name_size);
