@@ -146,15 +146,14 @@ static void read_header(struct reader *reader, const struct network *network, st
     if (reader->failure != OK) {
         return;
     }
-    if (memcmp(found, magic, sizeof magic) != 0) {
-        reader_fail(reader, ERR_MALFORMED);
-    } else if (version != VERSION) {
+    bool own_kind = memcmp(found, magic, sizeof magic) == 0;
+    if (own_kind && version != VERSION) {
         reader_fail(reader, ERR_VERSION);
+    } else if (!own_kind || profile > PROFILE_DSTACK_ACCESS) {
+        reader_fail(reader, ERR_MALFORMED);
     } else if (own.chain_id != network->chain_id ||
                !eth_address_equal(&own.contract, &network->contract)) {
         reader_fail(reader, ERR_MISMATCH);
-    } else if (profile > PROFILE_DSTACK_ACCESS) {
-        reader_fail(reader, ERR_MALFORMED);
     } else {
         ret->profile = (enum contract_profile)profile;
     }

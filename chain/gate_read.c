@@ -343,7 +343,7 @@ bool gate_head_fresh(const struct gate *gate, uint64_t head_s, struct now now)
 // The time that k providers have reached: the k-th newest of the heads seen lately.
 static bool quorum_head(const struct gate *gate, struct mono now, uint64_t *ret_s)
 {
-    uint64_t heads[GATE_PROVIDERS_MAX];
+    uint64_t heads[GATE_PROVIDERS_MAX] = {0};
     size_t count = 0;
     for (size_t i = 0; i < gate->config.providers; i++) {
         const struct gate_provider *provider = &gate->providers[i];

@@ -43,6 +43,7 @@ static void provider_failed(
         return; // another call of the same outage
     }
     failed->checked = false;
+    failed->proven = false;
     gate_begin_checks(gate, provider);
     back_off(gate, provider, now, reply->retry_after_ms);
     gate_set_health(
@@ -62,6 +63,7 @@ static void provider_refused(
 {
     struct gate_provider *refused = &gate->providers[provider];
     refused->checked = false;
+    refused->proven = false;
     refused->checks_to_send = 0;
     refused->checks_pending = 0;
     refused->check_due = mono_add(now.mono, GATE_CHECK_RETRY_MS);
@@ -96,7 +98,6 @@ static void provider_checked(struct gate *gate, size_t provider, struct now now)
 {
     struct gate_provider *checked = &gate->providers[provider];
     checked->check_due = mono_add(now.mono, GATE_CHECK_INTERVAL_MS);
-    checked->failures = 0;
     if (checked->checked) {
         return;
     }
@@ -268,12 +269,17 @@ void gate_test_disputes(struct gate *gate, size_t slot, struct mono now)
     if (newest == NULL || !mono_due(newest->disputed_until, now)) {
         return;
     }
+    bool disputed = false;
     for (size_t i = 0; i < gate->config.providers; i++) {
         const struct gate_answer *answer = gate_usable_answer(gate, slot, i, now);
         if (answer != NULL && answer->value.kind != ANSWER_FAILED &&
             !gate_values_equal(gate, &answer->value, &newest->value)) {
             ask_pinned(gate, slot, disputer, i, newest->block_number, now);
+            disputed = true;
         }
+    }
+    if (disputed) {
+        gate_answer_of(gate, slot, disputer)->disputed_until = mono_add(now, GATE_REASK_PAUSE_MS);
     }
 }
 
@@ -508,6 +514,9 @@ static void on_refusal(struct gate *gate, struct now now, const struct gate_infl
         provider_failed(gate, call->provider, now.mono, reply);
     } else if (call->kind == CALL_TOKENS) {
         halve(gate, call, now.mono);
+        if (call->count == 1 && !provider->proven) {
+            gate_set_health(gate, call->provider, PROVIDER_FAULTY); // it has done nothing yet
+        }
     } else if (call->kind == CALL_INTERFACE || call->kind == CALL_MEMBERS) {
         gate_enumeration_failed(gate, now, call, true);
     } else {
@@ -566,6 +575,7 @@ static void on_aggregate(struct gate *gate, struct now now, const struct gate_in
     }
     provider->failures = 0;
     provider->call_failures = 0;
+    provider->proven = true;
     gate_set_health(gate, call->provider, PROVIDER_GOOD);
     if (call->kind == CALL_INTERFACE || call->kind == CALL_MEMBERS) {
         gate_enumeration_reply(gate, now, call, &aggregate);

@@ -20,7 +20,8 @@ enum {
     GATE_BREAKER_FAILURES = 5,     // from here on, only the longest back-off
     GATE_CALL_FAILURES_MAX = 16,   // refused calls in a row that make a provider faulty
     GATE_TOKEN_BACKOFF_MS = 30000, // for a token that spoils even a call of its own
-    GATE_DISPUTE_PAUSE_MS = 60000, // no second re-ask on the same provider's word
+    GATE_REASK_PAUSE_MS = 1000,    // between two re-asks of a token on one provider's word
+    GATE_DISPUTE_PAUSE_MS = 60000, // the same, once others have contradicted that word
     GATE_REASK_MAX_MS = 10000,
     GATE_TIMEOUT_MS = 3000,
     GATE_GIVE_UP_MS = 5000, // after the timeout, for an edge that never reports
@@ -157,6 +158,7 @@ struct gate_provider {
     enum provider_health health;
     bool health_changed;
     bool checked; // chain and contract are right
+    bool proven;  // and an aggregate has succeeded since
     uint8_t checks_to_send;
     uint8_t checks_pending;
     struct mono check_due;

@@ -43,9 +43,11 @@ static void put(struct bytes *bytes, const void *data, size_t size)
 
 static void put_zeroes(struct bytes *bytes, size_t size)
 {
-    static const uint8_t zero = 0;
-    for (size_t i = 0; i < size; i++) {
-        put(bytes, &zero, 1);
+    static const uint8_t zeroes[4096] = {0};
+    while (size > 0) {
+        size_t part = size < sizeof zeroes ? size : sizeof zeroes;
+        put(bytes, zeroes, part);
+        size -= part;
     }
 }
 
