@@ -25,23 +25,32 @@ void node_report(struct node *node, const struct node_report *report)
     effects_report(&node->effects, report);
 }
 
-static enum status check_config(const struct node_config *config)
+static struct node_key own_key(const struct node_config *config)
 {
     struct node_key own;
     memcpy(own.bytes, config->node_secret.bytes + sizeof config->node_secret.bytes / 2,
         sizeof own.bytes);
+    return own;
+}
+
+static bool is_own_delegation(const struct node_config *config, const struct delegation *delegation)
+{
+    struct node_key own = own_key(config);
+    return node_key_equal(&delegation->node_key, &own) &&
+           token_id_equal(&delegation->token, &config->token);
+}
+
+static enum status check_config(const struct node_config *config)
+{
     bool sizes = config->capacity.peers > 0 && config->capacity.members > 0 &&
                  config->wg_port > 0 && config->bootstrap_count <= NODE_BOOTSTRAP_MAX;
-    bool ours = node_key_equal(&config->delegation.node_key, &own) &&
-                token_id_equal(&config->delegation.token, &config->token);
-    return sizes && ours ? OK : ERR_RANGE;
+    return sizes && is_own_delegation(config, &config->delegation) ? OK : ERR_RANGE;
 }
 
 static void derive_keys(struct node *node)
 {
     const struct node_config *config = &node->config;
-    memcpy(node->own_key.bytes, config->node_secret.bytes + sizeof config->node_secret.bytes / 2,
-        sizeof node->own_key.bytes);
+    node->own_key = own_key(config);
     // Fails only for the zero key, which X25519 clamping excludes.
     (void)crypto_scalarmult_base(node->own_wg_key.bytes, config->wg_secret.bytes);
 }
@@ -584,5 +593,30 @@ enum status node_ping(struct node *node, struct now now, const struct token_id *
     struct message message = {.kind = MESSAGE_PING};
     memcpy(message.ping, payload, sizeof message.ping);
     talk_send(node, peer, &message);
+    return OK;
+}
+
+struct verdict node_check_record(struct node *node, struct now now, const struct record *record)
+{
+    const struct gate_claim claim = {
+        .delegation = &record->delegation, .wg_key = record->wg_key, .sequence = record->sequence};
+    struct verdict verdict = gate_decide(node->gate, now, &claim);
+    if (verdict.kind == VERDICT_UNKNOWN) {
+        (void)gate_refresh(node->gate, &record->token, now);
+    }
+    return verdict;
+}
+
+enum status node_set_delegation(
+    struct node *node, struct now now, const struct delegation *delegation)
+{
+    if (!is_own_delegation(&node->config, delegation)) {
+        return ERR_RANGE;
+    }
+    node->config.delegation = *delegation;
+    node->seat.warn_at = now.mono;
+    seat_judge(node, now);
+    seat_publish_soon(node, now.mono);
+    settle(node, now);
     return OK;
 }

@@ -209,6 +209,15 @@ enum status node_want_peer(struct node *node, struct now now, const struct token
 enum status node_ping(struct node *node, struct now now, const struct token_id *token,
     const uint8_t payload[static MESSAGE_PING_SIZE]);
 
+// What the chain says of a record that the caller has decoded; asks it where it has not. For those
+// who want to know about a token without dealing with it.
+struct verdict node_check_record(struct node *node, struct now now, const struct record *record);
+
+// A new delegation for the own seat, as after a renewal: published at once. ERR_RANGE: it is not
+// for this token and node key.
+enum status node_set_delegation(
+    struct node *node, struct now now, const struct delegation *delegation);
+
 // Everything that must outlive the process, at most node_state_size_max bytes. ERR_FULL if the
 // writer has no room.
 enum status node_export(struct node *node, struct now now, struct writer *writer);

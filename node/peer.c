@@ -316,11 +316,13 @@ void peer_on_record(struct node *node, struct now now, struct peer *peer, struct
         return;
     }
     found.record = parsed.record;
-    if (peer->claim.held && !record_outranks(&found.record, &peer->claim.record)) {
-        node->counters.records_outranked++;
+    // The owner first: only claims by the present owner are ranked, so that nobody else's record
+    // can shadow a seat.
+    if (refuse_other_owner(node, now, peer, &found.record, from)) {
         return;
     }
-    if (refuse_other_owner(node, now, peer, &found.record, from)) {
+    if (peer->claim.held && !record_outranks(&found.record, &peer->claim.record)) {
+        node->counters.records_outranked++;
         return;
     }
     if (record_verify(&node->config.keys, &parsed) != OK) {

@@ -169,7 +169,8 @@ void seat_on_value(struct node *node, struct now now, struct span value)
     struct seat *seat = &node->seat;
     struct dht_key at = key_of_record(&node->config.keys, &node->config.token);
     struct record seen;
-    if (seat->state == SEAT_DISPLACED || span_equal(value, seat_value(node)) ||
+    if (node->config.insist || seat->state == SEAT_DISPLACED ||
+        span_equal(value, seat_value(node)) ||
         record_decode(&node->config.keys, &at, value, &seen) != OK) {
         return;
     }

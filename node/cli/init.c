@@ -18,7 +18,7 @@ enum {
     AUTHORITY_VERSION = 1,
 };
 
-static const char default_prefix[] = "10.77.0.0/16";
+static const char default_prefix[] = "10.213.0.0/16";
 
 static int take_contract(struct cli *cli, struct manifest *manifest)
 {

@@ -54,7 +54,7 @@ const struct verb verbs[] = {
             TEXT("chain-id", 0, chain_id, "N", "the EVM chain (required)"),
             TEXT("contract", 0, contract, "0x...", "the ERC-721 contract (required)"),
             TEXT("profile", 0, profile, "NAME", "detect, erc721 or dstack-access (detect)"),
-            TEXT("prefix", 0, prefix, "CIDR", "private IPv4 range of the overlay (10.77.0.0/16)"),
+            TEXT("prefix", 0, prefix, "CIDR", "private IPv4 range of the overlay (10.213.0.0/16)"),
             REPEAT("rpc", 0, rpcs, "URL", "RPC provider to suggest to newcomers; up to 3 times"),
             FLAG("allow-http", 0, allow_http, "let providers be plain http, and local"),
             TEXT("poll", 0, poll, "S", "how often the chain is read: 2 to 30 s (5)"),

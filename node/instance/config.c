@@ -146,6 +146,11 @@ static enum status parse_ipv4(struct parser *parser, const char *value)
     return yes_no_parse(value, &parser->config.ipv4);
 }
 
+static enum status parse_insist(struct parser *parser, const char *value)
+{
+    return yes_no_parse(value, &parser->config.insist);
+}
+
 static enum status parse_mesh_max(struct parser *parser, const char *value)
 {
     return number16_parse(value, 1, MESH_MAX, &parser->config.mesh_max);
@@ -310,6 +315,7 @@ static const struct key keys[] = {
     {"node", "dht_port", false, parse_dht_port, "a UDP port, 1 to 65535, not 9182"},
     {"node", "mtu", false, parse_mtu, "1280 to 9000"},
     {"node", "ipv4", false, parse_ipv4, "yes or no"},
+    {"node", "insist", false, parse_insist, "yes or no"},
     {"node", "mesh_max", false, parse_mesh_max, "1 to 1024 members"},
     {"node", "publish", false, parse_publish, "direct or relay-only"},
     {"node", "connect", true, parse_connect, "a token id, decimal or 0x; at most 64 lines"},

@@ -76,6 +76,7 @@ struct config {
     bool ipv4; // false = overlay over the unique local IPv6 addresses only
     uint16_t mesh_max;
     enum publish_mode publish;
+    bool insist; // publish and knock although the own seat is refused: to test a mesh
     struct token_id connects[CONFIG_CONNECTS_MAX]; // connected whatever mesh_max says
     size_t connects_count;
     struct endpoint_name reflectors[CONFIG_REFLECTORS_MAX]; // STUN servers beside the members

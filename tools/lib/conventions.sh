@@ -39,7 +39,7 @@ BANNED_CALLS+='|rand|srand|strncpy)\s*\('
 
 # Written so that this file does not match itself.
 UNFINISHED_MARKS='\b(TO[D]O|FIX[M]E|X[X]X)\b'
-FOREIGN_WORDS='registry\.npm[j]s|npm[m]irror|https?://regist[r]y\.|"resol[v]ed"|/ho[m]e/[a-z]'
+FOREIGN_WORDS='registry\.npm[j]s|npm[m]irror|https?://regist[r]y\.|"resol[v]ed":|/ho[m]e/[a-z]'
 FOREIGN_WORDS+='|/wo[r]k/|\.\./sha[r]ed'
 
 # All files of the project that exist: tracked, or new and not ignored.

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The daemon: the node core on a libuv loop, with the real sockets, device, chain and DHT around
+// it. One thread. Every input is pumped dry: its effects are carried out, what the DHT engine and
+// the HTTP edge have to say becomes new inputs, until nothing is left; then the loop sleeps until
+// the next deadline.
+//
+//    main.c      options, signals, the order of starting and stopping
+//    setup.c     configuration and state directory into a node
+//    manifest.c  the manifest: pinned, or fetched from the bootstrap hosts
+//    daemon.c    the pump: inputs, effects, deadlines
+//    sockets.c   UDP: the DHT's port, the members' port
+//    serve.c     control verbs and HTTP pages;  json.c  what they show
+//    report.c    the core's events as log lines
+#pragma once
+
+#include "chain/http.h"
+#include "dht/core.h"
+#include "nat/port_linux.h"
+#include "node/daemon/control.h"
+#include "node/daemon/http.h"
+#include "node/instance/config.h"
+#include "node/instance/state.h"
+#include "node/node.h"
+#include "node/status.h"
+#include "wg/device.h"
+
+#include <uv.h>
+
+enum {
+    DAEMON_RPCS_MAX = GATE_PROVIDERS_MAX,
+    DAEMON_MEMBERS_MAX = 4096,
+    DAEMON_KNOCKS = 8, // peer entries beyond mesh_max
+    DAEMON_POLICY_ENTRIES = 512,
+    DAEMON_POLICY_PREFIXES = 128,
+    DAEMON_DEVICE_PEERS_MAX = 512,
+    DAEMON_DEVICE_PREFIXES_MAX = 2048,
+    DAEMON_DHT_NODES_MAX = 64,
+    DAEMON_DATAGRAMS_PER_WAKE = 64,
+    DAEMON_ERROR_SIZE = 800,
+    DAEMON_WAITERS_MAX = 32,
+    DAEMON_PINGS_MAX = 32,
+    DAEMON_RESOLVES_MAX = 8,
+};
+
+// Directories, name and overrides, from the command line.
+struct daemon_options {
+    struct directories directories;
+    const char *instance;
+    bool has_token;
+    struct token_id token;
+    bool has_log_format;
+    enum log_format log_format;
+    int ready_fd; // -1 = none
+};
+
+// An RPC provider and who named it.
+struct daemon_rpc {
+    char url[CONFIG_URL_SIZE];
+    bool suggested; // by the manifest
+};
+
+// A ping verb under way.
+struct daemon_ping {
+    bool used;
+    struct control_request request;
+    struct token_id token;
+    uint64_t nonce;
+    uint32_t sequence, count, sent, received, timeout_ms;
+    bool until_direct, awaited;
+    double rtt_ms, rtt_min_ms, rtt_max_ms, rtt_sum_ms;
+    uint64_t sent_at_ns;
+    struct mono next_at; // send the next one, or give the present one up
+};
+
+// A wait verb under way.
+struct daemon_wait {
+    bool used;
+    bool connected; // for a peer; else for being ready
+    struct control_request request;
+    struct token_id token;
+    struct mono began_at, until;
+};
+
+// A resolve verb under way.
+struct daemon_resolve {
+    bool used;
+    struct control_request request;
+    struct token_id token;
+    uint64_t op;
+    bool found, read; // `read`: the DHT has nothing more to say
+    struct record record;
+    struct mono began_at, until, check_at;
+};
+
+struct policy_tables {
+    struct policy_entry entries[DAEMON_POLICY_ENTRIES];
+    struct policy_owner owners[DAEMON_MEMBERS_MAX];
+    struct prefix_budget_entry prefixes[DAEMON_POLICY_PREFIXES];
+};
+
+struct daemon {
+    struct daemon_options options;
+    struct config config;
+    struct state *state;
+    uv_loop_t loop;
+    uv_timer_t timer;
+    uv_signal_t signals[2];
+    bool signals_open;
+    bool timer_open;
+    bool stopping;
+    int exit_status;
+    struct mono started_at;
+    struct now now; // of the input that is being handled
+
+    // What setup.c puts together.
+    struct manifest manifest;
+    uint8_t manifest_bytes[MANIFEST_MAX_SIZE];
+    uint16_t manifest_size;
+    struct network network; // that the delegation was signed for
+    struct network_keys keys;
+    struct token_id token;
+    struct node_secret node_secret;
+    struct wg_secret wg_secret;
+    struct delegation delegation;
+    struct daemon_rpc rpcs[DAEMON_RPCS_MAX];
+    size_t rpc_count;
+    struct address bootstraps[NODE_BOOTSTRAP_MAX];
+    size_t bootstrap_count;
+
+    // Edges.
+    uv_poll_t dht_polls[2]; // IPv4, IPv6
+    int dht_fds[2];
+    uv_poll_t port_poll;
+    struct port *port;
+    bool port_open;
+    uv_timer_t port_timer; // resumes after a flood
+    uv_poll_t member_poll;
+    int member_fd;
+    struct wg_link *link;
+    struct wg_monitor *monitor;
+    uv_poll_t monitor_poll;
+    bool monitor_open;
+    struct wg_device *device;
+    uv_poll_t device_poll;
+    bool device_watched;
+    struct wg_peers wg_peers;
+    struct wg_peer_entry *wg_entries;
+    bool wg_dirty;
+    struct wg_device_state wg_state;
+    struct chain_http *chain;
+    uv_poll_t chain_poll;
+    bool chain_watched;
+    struct control *control;
+    struct http *http;
+
+    struct dht_core *dht;
+    struct policy policy;
+    struct policy_tables *policy_tables;
+    struct delegation_cache delegations;
+    uint32_t good_nodes;
+    struct mono dht_at;       // when the engine wants its tick
+    struct mono dht_count_at; // when the routing table is looked at
+    struct mono dht_save_at;
+    struct mono addresses_at; // when the own addresses are read again; never = nothing changed
+
+    struct node *node;
+    bool ready;
+
+    // Stages since the start, in ms; 0 = not yet. For `wait` and `status`.
+    uint64_t joined_ms, published_ms, self_ms;
+
+    // Fetching the manifest.
+    bool fetching;
+    struct mono fetch_at;
+    uint32_t fetch_tries;
+    struct stun_transaction fetch_transactions[NODE_BOOTSTRAP_MAX];
+
+    uint64_t last_op; // of the daemon's own DHT reads; marked by DAEMON_OP
+    struct daemon_ping pings[DAEMON_PINGS_MAX];
+    struct daemon_wait waits[DAEMON_WAITERS_MAX];
+    struct daemon_resolve resolves[DAEMON_RESOLVES_MAX];
+    char error[DAEMON_ERROR_SIZE]; // why starting failed, for people
+};
+
+// Operations of the daemon itself, which the core never uses.
+#define DAEMON_OP (UINT64_C(1) << 63)
+
+struct now daemon_now(void);
+
+// setup.c. Each fills `daemon->error` when it fails.
+enum status setup_read(struct daemon *daemon);
+enum status setup_network(struct daemon *daemon);
+enum status setup_node(struct daemon *daemon);
+enum status setup_device_start(struct daemon *daemon);
+enum status setup_device(struct daemon *daemon);
+void setup_save(struct daemon *daemon);
+void setup_save_dht_nodes(struct daemon *daemon);
+void setup_load_dht_nodes(struct daemon *daemon);
+
+// manifest.c
+enum status manifest_load_pinned(struct daemon *daemon);
+void manifest_fetch_start(struct daemon *daemon);
+void manifest_fetch_on_datagram(
+    struct daemon *daemon, const struct address *from, struct span bytes);
+void manifest_fetch_on_deadline(struct daemon *daemon);
+
+// sockets.c
+enum status sockets_open_dht(struct daemon *daemon);
+enum status sockets_open_member(struct daemon *daemon);
+enum status sockets_open_port(struct daemon *daemon);
+void sockets_close(struct daemon *daemon);
+void sockets_send_dht(struct daemon *daemon, const struct address *to, struct span bytes);
+void sockets_send_member(struct daemon *daemon, const struct address *to, struct span bytes);
+void sockets_send_port(
+    struct daemon *daemon, const struct address *to, uint8_t ttl, struct span bytes);
+
+// daemon.c
+enum status daemon_start_edges(struct daemon *daemon);
+// The manifest is there: make the node and begin.
+void daemon_begin(struct daemon *daemon);
+// Carries out everything that the last input has caused.
+void daemon_pump(struct daemon *daemon);
+void daemon_on_dht_datagram(struct daemon *daemon, const struct address *from, struct span bytes);
+void daemon_read_local_addresses(struct daemon *daemon);
+void daemon_apply_device(struct daemon *daemon);
+void daemon_fail(struct daemon *daemon);
+void daemon_stop(struct daemon *daemon);
+
+// report.c
+void report_log(struct daemon *daemon, const struct node_report *report);
+
+// serve.c
+enum status serve_start(struct daemon *daemon);
+void serve_stop(struct daemon *daemon);
+void serve_on_report(struct daemon *daemon, const struct node_report *report);
+void serve_on_pong(struct daemon *daemon, const struct token_id *token, struct span payload);
+void serve_on_dht_event(struct daemon *daemon, const struct dht_event *event);
+void serve_on_deadline(struct daemon *daemon);
+struct mono serve_deadline(const struct daemon *daemon);
+
+// json.c
+json_t *json_status(struct daemon *daemon);
+json_t *json_peers(struct daemon *daemon);
+json_t *json_record(const struct record *record);
+const char *json_path(const struct node_peer_status *peer);
+bool json_find_peer(
+    struct daemon *daemon, const struct token_id *token, struct node_peer_status *ret);
+size_t json_metrics(struct daemon *daemon, char *text, size_t capacity);
