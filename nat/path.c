@@ -11,6 +11,7 @@ enum {
     NO_TARGET = UINT8_MAX,
     // Intents that cross, or come twice by two ways, do not re-validate what was just connected.
     REVALIDATE_MIN_MS = 5000,
+    HANDSHAKE_TOLERANCE_MS = 1000, // some tools tell the handshake's time in whole seconds
 };
 
 static bool is_allowed(enum path_state from, enum path_state to)
@@ -578,6 +579,18 @@ static void lose(struct path *path, struct mono now)
     begin_again(path, now);
 }
 
+// The peer reached us before a probe of ours was answered: by where its own probes came from.
+static void take_rung_of_requests(struct path *path)
+{
+    path->rung = PATH_RUNG_NONE;
+    for (size_t i = 0; i < path->target_count; i++) {
+        const struct path_target *target = &path->targets[i];
+        if (target->requested && (path->rung == PATH_RUNG_NONE || target->rung < path->rung)) {
+            path->rung = target->rung;
+        }
+    }
+}
+
 void path_on_device(struct path *path, struct mono now, const struct path_device *device)
 {
     bool grew = device->rx_bytes > path->rx_bytes;
@@ -586,13 +599,14 @@ void path_on_device(struct path *path, struct mono now, const struct path_device
         path->rx_at = now;
     }
     bool fresh = device->has_handshake && device->handshake_age_ms < PATH_HANDSHAKE_FRESH_MS;
-    uint64_t in_state_ms = mono_since(path->state_at, now);
-    bool since_state = fresh && device->handshake_age_ms <= in_state_ms;
+    // Not by the time of the state: the peer may have set its endpoint, and shaken hands, first.
+    bool recent = fresh && device->handshake_age_ms <=
+                               mono_since(path->attempt_at, now) + HANDSHAKE_TOLERANCE_MS;
     switch (path->state) {
     case PATH_IDLE:
         break;
     case PATH_VALIDATED:
-        if (since_state || (fresh && grew && in_state_ms > 0)) {
+        if ((!path->working && recent) || (fresh && grew && mono_since(path->state_at, now) > 0)) {
             set_connected(path, now);
         }
         break;
@@ -600,7 +614,8 @@ void path_on_device(struct path *path, struct mono now, const struct path_device
     case PATH_PROBING:
     case PATH_BACKOFF:
         // The peer reached us by itself: WireGuard has its endpoint from the handshake.
-        if (!path->working && grew && since_state) {
+        if (!path->working && recent) {
+            take_rung_of_requests(path);
             set_connected(path, now);
         }
         break;

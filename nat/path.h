@@ -69,7 +69,8 @@ enum path_output_kind {
     PATH_OUTPUT_SEND,      // `bytes` to `to` from WireGuard's port; `ttl` 0 = the default
     PATH_OUTPUT_INTENT,    // send the peer an intent; `reply` = it answers the peer's
     PATH_OUTPUT_VALIDATED, // set endpoint and keepalive on the device, in one call
-    PATH_OUTPUT_CONNECTED, // WireGuard has a handshake
+    PATH_OUTPUT_CONNECTED, // WireGuard has a handshake; without VALIDATED before it where the peer
+                           // reached us first: then set the keepalive, the endpoint is right
     PATH_OUTPUT_LOST,      // a connected path went silent; a new attempt has begun
     PATH_OUTPUT_FAILED,    // an attempt ended without a path: `why`; it will be tried again
 };

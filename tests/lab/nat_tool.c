@@ -407,14 +407,12 @@ static void take_lines(struct tool *tool, struct mono now)
 
 // punch: the device, through WireGuard's own tool.
 
-static void set_endpoint(const struct tool *tool, const struct path_output *output)
+static void set_device(const struct tool *tool, const char *settings)
 {
     static char *const environment[] = {NULL};
-    char endpoint[ADDRESS_TEXT_SIZE];
     char command[LINE_SIZE];
-    address_format(&output->to, endpoint);
-    (void)snprintf(command, sizeof command, "wg set %s peer %s endpoint %s persistent-keepalive %u",
-        tool->interface, tool->peer_key, endpoint, output->keepalive_s);
+    (void)snprintf(
+        command, sizeof command, "wg set %s peer %s %s", tool->interface, tool->peer_key, settings);
     char *arguments[] = {(char[]){"sh"}, (char[]){"-c"}, command, NULL};
     pid_t pid;
     int status = 0;
@@ -422,6 +420,18 @@ static void set_endpoint(const struct tool *tool, const struct path_output *outp
         waitpid(pid, &status, 0) != pid || status != 0) {
         die("wg set failed");
     }
+}
+
+// The keepalive makes WireGuard begin a handshake. Two that cross cost both 5 s, so the controlled
+// side leaves it to the other and sets its own when connected.
+static void set_endpoint(const struct tool *tool, const struct path_output *output)
+{
+    char endpoint[ADDRESS_TEXT_SIZE];
+    char settings[LINE_SIZE];
+    address_format(&output->to, endpoint);
+    (void)snprintf(settings, sizeof settings, "endpoint %s persistent-keepalive %u", endpoint,
+        tool->path.config.controlling ? output->keepalive_s : 0U);
+    set_device(tool, settings);
 }
 
 static void read_device(struct tool *tool, struct mono now)
@@ -473,6 +483,7 @@ static bool drain_path(struct tool *tool, struct mono now)
             break;
         case PATH_OUTPUT_CONNECTED:
             note(tool, "connected");
+            set_device(tool, "persistent-keepalive 25");
             break;
         case PATH_OUTPUT_LOST:
             note(tool, "lost");

@@ -356,6 +356,30 @@ static void test_peer_that_reached_us_by_itself(void **)
     assert_true(path_is_connected(&path));
 }
 
+// The peer validated first, and its handshake was there before our own probe was answered; the
+// device tells its time in whole seconds.
+static void test_handshake_before_validation(void **)
+{
+    struct path_device device = {.has_handshake = true, .handshake_age_ms = 999, .rx_bytes = 148};
+    offer(CANDIDATE_HOST, host);
+    start();
+    assert_int_equal(answer_to(&sends[0], &host), OK);
+    drain();
+    path_on_device(&path, now, &device);
+    assert_int_equal(path.state, PATH_CONNECTED);
+    setup(NULL);
+    offer(CANDIDATE_REFLEXIVE, reflexive);
+    start();
+    assert_int_equal(request_from(&reflexive), OK);
+    device.handshake_age_ms = 2000; // an old one
+    path_on_device(&path, now, &device);
+    assert_int_equal(path.state, PATH_PROBING);
+    device.handshake_age_ms = 999;
+    path_on_device(&path, now, &device);
+    assert_int_equal(path.state, PATH_CONNECTED);
+    assert_int_equal(path.rung, PATH_RUNG_REFLEXIVE);
+}
+
 // The fence: whatever the peer names, nothing of this is ever sent to.
 static void test_forbidden_targets(void **)
 {
@@ -634,6 +658,7 @@ int main(void)
         MACHINE_TEST(test_rx_silence_loses_the_path),
         MACHINE_TEST(test_stale_handshake_loses_the_path),
         MACHINE_TEST(test_peer_that_reached_us_by_itself),
+        MACHINE_TEST(test_handshake_before_validation),
         MACHINE_TEST(test_forbidden_targets),
         MACHINE_TEST(test_own_subnet_is_allowed),
         MACHINE_TEST(test_ipv6_where_the_socket_can),
