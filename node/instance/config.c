@@ -158,12 +158,13 @@ static enum status parse_mesh_max(struct parser *parser, const char *value)
 
 static enum status parse_publish(struct parser *parser, const char *value)
 {
-    bool relay_only = strcmp(value, "relay-only") == 0;
-    if (!relay_only && strcmp(value, "direct") != 0) {
-        return ERR_MALFORMED;
+    if (strcmp(value, "relay-only") == 0) {
+        // Taken for granted it would give away the address that it is meant to hide.
+        fail(parser, ERR_UNSUPPORTED, parser->line,
+            "publish: relay-only needs relays, which this version does not have; expected direct");
+        return ERR_UNSUPPORTED;
     }
-    parser->config.publish = relay_only ? PUBLISH_RELAY_ONLY : PUBLISH_DIRECT;
-    return OK;
+    return strcmp(value, "direct") == 0 ? OK : ERR_MALFORMED;
 }
 
 static enum status parse_connect(struct parser *parser, const char *value)
@@ -173,16 +174,6 @@ static enum status parse_connect(struct parser *parser, const char *value)
         return ERR_FULL;
     }
     return token_id_parse(span_of_text(value), &config->connects[config->connects_count++]);
-}
-
-static enum status parse_reflector(struct parser *parser, const char *value)
-{
-    struct config *config = &parser->config;
-    if (config->reflectors_count == CONFIG_REFLECTORS_MAX) {
-        return ERR_FULL;
-    }
-    return endpoint_name_parse(
-        span_of_text(value), &config->reflectors[config->reflectors_count++]);
 }
 
 static enum status parse_bootstrap(struct parser *parser, const char *value)
@@ -229,16 +220,6 @@ static enum status parse_rpc(struct parser *parser, const char *value)
 static enum status parse_allow_http(struct parser *parser, const char *value)
 {
     return yes_no_parse(value, &parser->config.allow_http);
-}
-
-static enum status parse_trust(struct parser *parser, const char *value)
-{
-    bool single = strcmp(value, "single") == 0;
-    if (!single && strcmp(value, "quorum") != 0) {
-        return ERR_MALFORMED;
-    }
-    parser->config.trust = single ? TRUST_CHOICE_SINGLE : TRUST_CHOICE_QUORUM;
-    return OK;
 }
 
 static enum status parse_poll(struct parser *parser, const char *value)
@@ -317,15 +298,13 @@ static const struct key keys[] = {
     {"node", "ipv4", false, parse_ipv4, "yes or no"},
     {"node", "insist", false, parse_insist, "yes or no"},
     {"node", "mesh_max", false, parse_mesh_max, "1 to 1024 members"},
-    {"node", "publish", false, parse_publish, "direct or relay-only"},
+    {"node", "publish", false, parse_publish, "direct"},
     {"node", "connect", true, parse_connect, "a token id, decimal or 0x; at most 64 lines"},
-    {"node", "reflector", true, parse_reflector, "HOST:PORT of a STUN server; at most 8 lines"},
     {"network", "bootstrap", true, parse_bootstrap,
         "HOST:PORT or HOST:PORT/FINGERPRINT (32 characters); at most 8 lines"},
     {"network", "secret_file", false, parse_secret_file, "an absolute path"},
     {"chain", "rpc", true, parse_rpc, "at most 8 lines"},
     {"chain", "allow_http", false, parse_allow_http, "yes or no"},
-    {"chain", "trust", false, parse_trust, "quorum or single"},
     {"chain", "poll", false, parse_poll, "2 to 30 seconds"},
     {"chain", "grace", false, parse_grace, "0 to 3600 seconds"},
     {"http", "listen", false, parse_http_listen, "ADDRESS:PORT of this machine's loopback, or off"},
@@ -506,7 +485,6 @@ void config_init(struct config *config, const char *instance)
         .mtu = 1420, // WireGuard's own default: 1500 less the outer IPv6 header
         .ipv4 = true,
         .mesh_max = 64,
-        .trust = TRUST_CHOICE_QUORUM,
         .http = true,
         .http_listen = address_of_ipv4(127, 0, 0, 1, CONFIG_HTTP_PORT),
         .log_level = LOG_LEVEL_INFO,

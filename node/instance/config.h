@@ -17,7 +17,6 @@ enum {
     CONFIG_URL_SIZE = CHAIN_URL_MAX + 1,
     CONFIG_HOST_SIZE = 254, // a DNS name has at most 253 characters (RFC 1035)
     CONFIG_BOOTSTRAPS_MAX = 8,
-    CONFIG_REFLECTORS_MAX = 8,
     CONFIG_CONNECTS_MAX = 64,
     CONFIG_RPCS_MAX = 8,
     CONFIG_FILE_MAX = 64 * 1024,
@@ -40,16 +39,6 @@ struct bootstrap {
     struct endpoint_name endpoint;
     bool has_fingerprint;
     struct dht_key fingerprint;
-};
-
-enum publish_mode {
-    PUBLISH_DIRECT,     // candidates of this node stand in its public record
-    PUBLISH_RELAY_ONLY, // none does: only relays are named
-};
-
-enum trust_choice {
-    TRUST_CHOICE_SINGLE, // one provider's word is enough
-    TRUST_CHOICE_QUORUM, // the majority of the configured providers
 };
 
 enum log_format {
@@ -75,12 +64,9 @@ struct config {
     uint16_t mtu;
     bool ipv4; // false = overlay over the unique local IPv6 addresses only
     uint16_t mesh_max;
-    enum publish_mode publish;
     bool insist; // publish and knock although the own seat is refused: to test a mesh
     struct token_id connects[CONFIG_CONNECTS_MAX]; // connected whatever mesh_max says
     size_t connects_count;
-    struct endpoint_name reflectors[CONFIG_REFLECTORS_MAX]; // STUN servers beside the members
-    size_t reflectors_count;
 
     // [network]
     struct bootstrap bootstraps[CONFIG_BOOTSTRAPS_MAX];
@@ -90,8 +76,7 @@ struct config {
     // [chain]
     char rpcs[CONFIG_RPCS_MAX][CONFIG_URL_SIZE]; // none = those that the manifest suggests
     size_t rpcs_count;
-    bool allow_http; // plain http to a host that is not loopback
-    enum trust_choice trust;
+    bool allow_http;   // plain http to a host that is not loopback
     uint32_t poll_ms;  // 0 = what the manifest says
     bool has_grace;    // false = what the manifest says
     uint32_t grace_ms; // meaningful with has_grace

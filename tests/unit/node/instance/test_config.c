@@ -27,8 +27,6 @@ static void the_defaults_stand_in_an_empty_file(void **)
     assert_int_equal(config.mtu, 1420);
     assert_true(config.ipv4);
     assert_int_equal(config.mesh_max, 64);
-    assert_int_equal(config.publish, PUBLISH_DIRECT);
-    assert_int_equal(config.trust, TRUST_CHOICE_QUORUM);
     assert_int_equal(config.poll_ms, 0);
     assert_false(config.has_grace);
     assert_false(config.allow_http);
@@ -47,11 +45,11 @@ static void every_key_is_taken(void **)
                                "dht_port = 4501 ; the DHT\n"
                                "mtu = 1280\n"
                                "ipv4 = no\n"
+                               "insist = yes\n"
                                "mesh_max = 8\n"
-                               "publish = relay-only\n"
+                               "publish = direct\n"
                                "connect = 9\n"
                                "connect = 11\n"
-                               "reflector = stun.example:3478\n"
                                "\n"
                                "[network]\n"
                                "bootstrap = [2001:db8::1]:51821\r\n"
@@ -61,7 +59,6 @@ static void every_key_is_taken(void **)
                                "rpc = http://10.0.0.1:8545\n"
                                "rpc = https://rpc.example/key\n"
                                "allow_http = yes\n"
-                               "trust = single\n"
                                "poll = 3\n"
                                "grace = 0\n"
                                "[http]\n"
@@ -79,12 +76,10 @@ static void every_key_is_taken(void **)
     assert_int_equal(config.dht_port, 4501);
     assert_int_equal(config.mtu, 1280);
     assert_false(config.ipv4);
+    assert_true(config.insist);
     assert_int_equal(config.mesh_max, 8);
-    assert_int_equal(config.publish, PUBLISH_RELAY_ONLY);
     assert_int_equal(config.connects_count, 2);
     assert_true(token_id_equal(&config.connects[1], &eleven));
-    assert_string_equal(config.reflectors[0].host, "stun.example");
-    assert_int_equal(config.reflectors[0].port, 3478);
     assert_int_equal(config.bootstraps_count, 2);
     assert_string_equal(config.bootstraps[0].endpoint.host, "2001:db8::1");
     assert_false(config.bootstraps[0].has_fingerprint);
@@ -92,7 +87,6 @@ static void every_key_is_taken(void **)
     assert_int_equal(config.rpcs_count, 2);
     assert_string_equal(config.rpcs[1], "https://rpc.example/key");
     assert_true(config.allow_http);
-    assert_int_equal(config.trust, TRUST_CHOICE_SINGLE);
     assert_int_equal(config.poll_ms, 3000);
     assert_true(config.has_grace);
     assert_int_equal(config.grace_ms, 0);
@@ -128,10 +122,11 @@ static const struct bad bad_files[] = {
     {"[node]\nmtu = 1279\n", ERR_RANGE, "deed0.conf:2: mtu: "},
     {"[node]\nmtu = 9001\n", ERR_RANGE, "deed0.conf:2: mtu: "},
     {"[node]\nipv4 = true\n", ERR_MALFORMED, "deed0.conf:2: ipv4: "},
+    {"[node]\ninsist = 1\n", ERR_MALFORMED, "deed0.conf:2: insist: "},
     {"[node]\nmesh_max = 0\n", ERR_RANGE, "deed0.conf:2: mesh_max: "},
     {"[node]\npublish = all\n", ERR_MALFORMED, "deed0.conf:2: publish: "},
     {"[node]\nconnect = x\n", ERR_MALFORMED, "deed0.conf:2: connect: "},
-    {"[node]\nreflector = stun.example\n", ERR_MALFORMED, "deed0.conf:2: reflector: "},
+    {"[node]\npublish = relay-only\n", ERR_UNSUPPORTED, "deed0.conf:2: publish: relay-only"},
     {"[node]\nmtu = 1400\nmtu = 1400\n", ERR_MALFORMED,
         "deed0.conf:3: mtu is given twice, first in line 2"},
     {"[network]\nbootstrap = 10.0.0.1\n", ERR_MALFORMED, "deed0.conf:2: bootstrap: "},
@@ -144,7 +139,6 @@ static const struct bad bad_files[] = {
     {"[chain]\nrpc = https://a.example\nrpc = https://a.example\n", ERR_EXISTS,
         "deed0.conf:3: rpc: the same provider as in line 2"},
     {"[chain]\nallow_http = 1\n", ERR_MALFORMED, "deed0.conf:2: allow_http: "},
-    {"[chain]\ntrust = nobody\n", ERR_MALFORMED, "deed0.conf:2: trust: "},
     {"[chain]\npoll = 1\n", ERR_RANGE, "deed0.conf:2: poll: "},
     {"[chain]\npoll = 31\n", ERR_RANGE, "deed0.conf:2: poll: "},
     {"[chain]\ngrace = 3601\n", ERR_RANGE, "deed0.conf:2: grace: "},
@@ -196,12 +190,6 @@ static void lists_are_bounded(void **)
     for (int i = 0; i < CONFIG_RPCS_MAX + 1; i++) {
         size_t size = strlen(text);
         (void)snprintf(text + size, sizeof text - size, "rpc = https://h%d.example\n", i);
-    }
-    assert_int_equal(parse(text, &config, &error), ERR_FULL);
-    (void)snprintf(text, sizeof text, "[node]\n");
-    for (int i = 0; i < CONFIG_REFLECTORS_MAX + 1; i++) {
-        size_t size = strlen(text);
-        (void)snprintf(text + size, sizeof text - size, "reflector = h%d.example:1\n", i);
     }
     assert_int_equal(parse(text, &config, &error), ERR_FULL);
     (void)snprintf(text, sizeof text, "[node]\n");
