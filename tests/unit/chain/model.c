@@ -503,11 +503,17 @@ static size_t answer_round(struct model *model)
         held[count].body.data = body;
         bodies[count++] = body;
     }
-    for (size_t i = 0; i < count; i++) {
-        answer(model, &held[i]);
-        free(bodies[i]);
+    size_t answered = count;
+    while (count > 0) { // in another order than they were asked, the same in each run
+        model->shuffle = model->shuffle * 6364136223846793005U + 1442695040888963407U;
+        size_t place = (size_t)(model->shuffle >> 33) % count;
+        answer(model, &held[place]);
+        free(bodies[place]);
+        count--;
+        held[place] = held[count];
+        bodies[place] = bodies[count];
     }
-    return count;
+    return answered;
 }
 
 void model_settle(struct model *model)

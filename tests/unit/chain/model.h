@@ -80,10 +80,11 @@ struct model {
     struct model_token tokens[MODEL_TOKENS_MAX];
     size_t token_count;
     struct model_provider providers[MODEL_PROVIDERS_MAX];
-    bool has_access; // the contract has getNodeAccess
-    bool enumerable; // and ERC721Enumerable
-    uint64_t supply; // what it says, if not 0
-    int64_t skew_s;  // of the chain's clock against ours
+    bool has_access;  // the contract has getNodeAccess
+    bool enumerable;  // and ERC721Enumerable
+    uint64_t supply;  // what it says, if not 0
+    uint64_t shuffle; // draws the order of the answers
+    int64_t skew_s;   // of the chain's clock against ours
     struct gate_event events[MODEL_EVENTS_MAX];
     size_t event_count;
 };
