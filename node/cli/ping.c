@@ -75,7 +75,7 @@ static void print_ping_summary(const json_t *result)
     say("%.0f sent, %.0f answered%s%s", json_amount(result, "sent", 0),
         json_amount(result, "received", 0), why != NULL && why[0] != '\0' ? "; " : "",
         why != NULL ? why : "");
-    if (json_is_object(rtt)) {
+    if (json_is_object(rtt) && json_amount(result, "received", 0) > 0) {
         say("round trip min/avg/max %.1f/%.1f/%.1f ms", json_amount(rtt, "min", 0),
             json_amount(rtt, "avg", 0), json_amount(rtt, "max", 0));
     }

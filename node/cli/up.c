@@ -343,8 +343,7 @@ static int clean(struct cli *cli)
     if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status) ||
         WEXITSTATUS(status) != 0) {
         return complain(cli, FAILED, "clean",
-            "no daemon runs for %s, and what one may have left behind could not be removed; run "
-            "it as root",
+            "no daemon answers for %s, and what one may have left behind could not be removed",
             cli->instance);
     }
     if (cli->arguments.json) {

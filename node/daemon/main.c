@@ -3,6 +3,7 @@
 // deedmeshd: one instance of the daemon, in the foreground. `deedmesh up` and the unit file start
 // it; people do not.
 #include "base/text.h"
+#include "node/daemon/clean.h"
 #include "node/daemon/daemon.h"
 #include "node/daemon/log.h"
 #include "node/daemon/ready.h"
@@ -27,11 +28,13 @@ struct arguments {
     const char *token;
     const char *log_format;
     int ready_fd;
+    bool clean;
 };
 
 static const char usage[] =
     "usage: deedmeshd [-i NAME] [--token TOKEN] [--log-format text|json] [--ready-fd N]\n"
     "                 [--config-dir DIR] [--state-dir DIR] [--run-dir DIR]\n"
+    "       deedmeshd [-i NAME] --clean\n"
     "One instance of the Deedmesh daemon, in the foreground. See deedmesh(1).\n";
 
 static bool parse_arguments(int argc, char **argv, struct arguments *ret)
@@ -44,6 +47,7 @@ static bool parse_arguments(int argc, char **argv, struct arguments *ret)
         {"config-dir", required_argument, NULL, 'c'},
         {"state-dir", required_argument, NULL, 's'},
         {"run-dir", required_argument, NULL, 'u'},
+        {"clean", no_argument, NULL, 'C'},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -72,6 +76,9 @@ static bool parse_arguments(int argc, char **argv, struct arguments *ret)
             break;
         case 'u':
             ret->run_dir = optarg;
+            break;
+        case 'C':
+            ret->clean = true;
             break;
         case 'V':
             (void)puts("deedmeshd " DEEDMESH_VERSION);
@@ -175,6 +182,19 @@ static void release(struct daemon *daemon)
     free(daemon);
 }
 
+static int clean(struct daemon *daemon)
+{
+    char message[CLEAN_MESSAGE_SIZE];
+    enum status status =
+        clean_instance(&daemon->options.directories, daemon->options.instance, message);
+    if (status != OK) {
+        (void)fprintf(stderr, "deedmeshd: %s\n", message);
+    }
+    (void)uv_loop_close(&daemon->loop);
+    free(daemon);
+    return status == OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
     struct arguments arguments;
@@ -196,6 +216,9 @@ int main(int argc, char **argv)
     if (!fill_options(&arguments, &daemon->options)) {
         free(daemon);
         return EXIT_USAGE;
+    }
+    if (arguments.clean) {
+        return clean(daemon);
     }
     ready_init(arguments.ready_fd);
     daemon->now = daemon_now();
