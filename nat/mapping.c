@@ -45,6 +45,24 @@ static void want_round(struct mapping *mapping, struct mono now)
     mapping->round_at = mono_min(mapping->round_at, at);
 }
 
+static void join_round(struct mapping_reflector *reflector, struct mono now)
+{
+    reflector->in_round = true;
+    reflector->state = MAPPING_TRY_WAITING;
+    reflector->tries = 0;
+    reflector->next_at = now;
+    reflector->asked_at = now;
+}
+
+static size_t round_size(const struct mapping *mapping)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < mapping->reflector_count; i++) {
+        size += mapping->reflectors[i].in_round;
+    }
+    return size;
+}
+
 enum status mapping_reflector_add(
     struct mapping *mapping, struct mono now, const struct address *reflector)
 {
@@ -61,9 +79,12 @@ enum status mapping_reflector_add(
         .address = *reflector,
         .state = MAPPING_TRY_FAILED,
     };
-    // While something is missing it is asked at once, else when its turn comes.
-    if (mapping->view.single || mapping->view.nat_class == NAT_UNKNOWN ||
-        mapping->view.nat_class == NAT_BLOCKED) {
+    // While something is missing it is asked at once, else when its turn comes. A round that is
+    // under way is joined: its answers are still on their way.
+    if (mapping->in_round && round_size(mapping) < MAPPING_ROUND_REFLECTORS) {
+        join_round(&mapping->reflectors[mapping->reflector_count - 1], now);
+    } else if (mapping->view.single || mapping->view.nat_class == NAT_UNKNOWN ||
+               mapping->view.nat_class == NAT_BLOCKED) {
         want_round(mapping, now);
     }
     return OK;
@@ -349,12 +370,7 @@ static void start_round(struct mapping *mapping, struct mono now, struct rng *rn
         if (reflector == NULL) {
             break;
         }
-        reflector->in_round = true;
-        reflector->state = MAPPING_TRY_WAITING;
-        reflector->transaction = stun_transaction_draw(rng);
-        reflector->tries = 0;
-        reflector->next_at = now;
-        reflector->asked_at = now;
+        join_round(reflector, now);
     }
     mapping->in_round = true;
     mapping->round_started_at = now;
@@ -390,6 +406,9 @@ void mapping_on_deadline(struct mapping *mapping, struct mono now, struct rng *r
         if (reflector->tries == MAPPING_TRIES) {
             reflector->state = MAPPING_TRY_FAILED;
             continue;
+        }
+        if (reflector->tries == 0) {
+            reflector->transaction = stun_transaction_draw(rng);
         }
         reflector->next_at = mono_add(now, (uint64_t)FIRST_RETRY_MS << reflector->tries);
         reflector->tries++;

@@ -5,8 +5,9 @@
 //   nat_tool reflect PORT                     our reflector on an ordinary socket
 //   nat_tool serve PORT SECONDS               our reflector on WireGuard's own port; then counters
 //   nat_tool map PORT HOST REFLECTOR...       what is known of the NAT before WireGuard's port
-//   nat_tool flood TO SECONDS                 STUN packets to TO, as many as go
-//   nat_tool punch INTERFACE PORT SECRET_FILE PEER_KEY OWN_TOKEN PEER_TOKEN HOST TTL IN OUT SECONDS
+//   nat_tool limits PORT                      what the shared port refuses to send, where no route
+//   is nat_tool flood TO SECONDS                 STUN packets to TO, as many as go nat_tool punch
+//   INTERFACE PORT SECRET_FILE PEER_KEY OWN_TOKEN PEER_TOKEN HOST TTL IN OUT SECONDS
 //                  WANT REFLECTOR...
 //       One path machine: writes its record and its intents as lines to OUT, reads the peer's from
 //       IN, sets endpoint and keepalive with `wg set` when validated. WANT 1 = starts by itself.
@@ -221,6 +222,26 @@ static int run_serve(uint16_t port, uint64_t seconds)
         (unsigned long long)counters.pauses, (unsigned long long)wakeups, cpu_ms() - cpu_begin_ms);
     port_close(tool.port);
     return 0;
+}
+
+// limits
+
+static int run_limits(uint16_t port)
+{
+    static struct tool tool;
+    static const uint8_t bytes[STUN_MESSAGE_MAX + 1];
+    const struct address ipv4 = address_of_ipv4(203, 0, 113, 10, 3478);
+    const struct address ipv6 = {.family = FAMILY_IPV6, .ip = {0x20, 0x01}, .port = 3478};
+    tool_init(&tool);
+    open_port(&tool, port);
+    bool right = port_send(tool.port, &ipv6, 0, span_of(bytes, 20)) == ERR_UNSUPPORTED &&
+                 port_send(tool.port, &ipv4, 0, span_of(bytes, sizeof bytes)) == ERR_TOO_LARGE &&
+                 port_send(tool.port, &ipv4, 0, span_of(bytes, 20)) == ERR_UNREACHABLE &&
+                 port_send(tool.port, &ipv4, 2, span_of(bytes, 20)) == ERR_UNREACHABLE &&
+                 port_counters(tool.port).send_failures == 2 && port_counters(tool.port).sent == 0;
+    port_close(tool.port);
+    port_close(NULL);
+    return right ? 0 : 1;
 }
 
 // flood
@@ -604,6 +625,9 @@ int main(int argc, char **argv)
     }
     if (strcmp(mode, "serve") == 0 && argc == 4) {
         return run_serve((uint16_t)number(argv[2]), number(argv[3]));
+    }
+    if (strcmp(mode, "limits") == 0 && argc == 3) {
+        return run_limits((uint16_t)number(argv[2]));
     }
     if (strcmp(mode, "flood") == 0 && argc == 4) {
         return run_flood(argv[2], number(argv[3]));

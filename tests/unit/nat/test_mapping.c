@@ -123,6 +123,24 @@ static void test_two_that_agree_are_easy(void **)
     assert_false(view.single);
 }
 
+// A second reflector that becomes known while the first has not answered yet.
+static void test_late_reflector_joins_the_round(void **)
+{
+    add(&reflector_a);
+    tick();
+    struct stun_message first = message_for(&reflector_a);
+    first.mapped = seen;
+    now.ms += 50;
+    add(&reflector_b);
+    assert_int_equal(mapping_deadline(&mapping).ms, now.ms);
+    tick();
+    assert_int_equal(send_count, 1);
+    assert_int_equal(mapping_on_response(&mapping, now, &reflector_a, &first), OK);
+    assert_int_equal(answer(&reflector_b, seen), OK);
+    assert_int_equal(mapping_view(&mapping).nat_class, NAT_EASY);
+    assert_false(mapping.in_round);
+}
+
 static void test_one_network_of_reflectors_is_single(void **)
 {
     struct address sibling = reflector_a;
@@ -408,6 +426,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MACHINE_TEST(test_first_answer_is_used_at_once),
         MACHINE_TEST(test_two_that_agree_are_easy),
+        MACHINE_TEST(test_late_reflector_joins_the_round),
         MACHINE_TEST(test_one_network_of_reflectors_is_single),
         MACHINE_TEST(test_one_address_tells_no_class),
         MACHINE_TEST(test_two_that_differ_are_hard),

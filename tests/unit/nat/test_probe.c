@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "base/text.h"
 #include "nat/probe.h"
 #include "tests/unit/unit.h"
 
@@ -43,6 +44,36 @@ static struct stun_message request_of(const struct probe_key *key, uint8_t room[
     struct stun_message message;
     assert_int_equal(stun_decode(writer_written(&writer), &message), OK);
     return message;
+}
+
+// Computed by an independent program (Python's hashlib and the ladder of RFC 7748) from: secrets of
+// 32 bytes 01 and 02, tokens 1 and 2, network id of 32 bytes 03, transaction id 01 to 0c; observed
+// at 198.51.100.2:51820.
+static const char golden_request[] =
+    "000100342112a4420102030405060708090a0b0cdee000140000000000000000000000000000000000000000"
+    "dee40018b9b8a875b54075e1a48b6a96638b092734e34ae2a9361103";
+static const char golden_success[] =
+    "010100282112a4420102030405060708090a0b0c002000080001eb7ee721c040dee400186008845ac528cc63"
+    "85828249b9e27eef7390d2fe17c4c947";
+
+static void test_golden(void **)
+{
+    static const struct stun_transaction counting = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}};
+    const struct address observed = address_of_ipv4(198, 51, 100, 2, 51820);
+    struct member a = member_of(1);
+    struct member b = member_of(2);
+    struct probe_key ab = key_of(&a, &b, 3);
+    struct probe_key ba = key_of(&b, &a, 3);
+    uint8_t room[PROBE_SIZE];
+    char hex[2 * PROBE_SIZE + 1];
+    struct writer writer = writer_of(room, sizeof room);
+    assert_int_equal(probe_encode_request(&writer, &ab, &counting), OK);
+    hex_format(writer_written(&writer), hex);
+    assert_string_equal(hex, golden_request);
+    writer = writer_of(room, sizeof room);
+    assert_int_equal(probe_encode_success(&writer, &ba, &counting, &observed), OK);
+    hex_format(writer_written(&writer), hex);
+    assert_string_equal(hex, golden_success);
 }
 
 static void test_both_ends_derive_the_same(void **)
@@ -180,6 +211,7 @@ static void test_failures(void **)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_golden),
         cmocka_unit_test(test_both_ends_derive_the_same),
         cmocka_unit_test(test_keys_depend_on_everything),
         cmocka_unit_test(test_request_is_accepted_and_bound),
