@@ -72,7 +72,7 @@ chain_anvil_path() {
 chain_start() {
     local anvil host=${CHAIN_HOST:-127.0.0.1} port='' try
     anvil=$(chain_anvil_path) || return 1
-    CHAIN_LOG=$(mktemp "${TMPDIR:-/tmp}/deedmesh-chain.XXXXXX")
+    CHAIN_LOG=$(mktemp "${LAB_DIR:-${TMPDIR:-/tmp}}/deedmesh-chain.XXXXXX")
     "${CHAIN_PREFIX[@]}" "$anvil" --host "$host" --port "${CHAIN_PORT:-0}" --no-cors \
         --chain-id "${CHAIN_ID:-31337}" --auto-impersonate --gas-price 0 \
         --block-base-fee-per-gas 0 --threads 1 "$@" </dev/null >"$CHAIN_LOG" 2>&1 &
@@ -104,7 +104,7 @@ chain_own() {
 # chain_proxy NAME: a provider in front of anvil that can be told to misbehave (rpc_proxy).
 chain_proxy() {
     local name=$1 log try
-    log=$(mktemp "${TMPDIR:-/tmp}/deedmesh-proxy.XXXXXX")
+    log=$(mktemp "${LAB_DIR:-${TMPDIR:-/tmp}}/deedmesh-proxy.XXXXXX")
     "${CHAIN_PREFIX[@]}" node "$CHAIN_ROOT/tests/lab/rpc_proxy" "$CHAIN_URL" \
         "${CHAIN_HOST:-127.0.0.1}" </dev/null >"$log" 2>&1 &
     CHAIN_PROXY_PID[$name]=$!
