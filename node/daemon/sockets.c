@@ -64,7 +64,7 @@ static void receive(struct daemon *daemon, int fd, on_datagram handler)
         socklen_t from_size = sizeof from;
         ssize_t size = recvfrom(fd, bytes, sizeof bytes, MSG_DONTWAIT, &from.any, &from_size);
         if (size < 0) {
-            return; // nothing left, or an ICMP error of an earlier send
+            break; // nothing left, or an ICMP error of an earlier send
         }
         struct address address = of_socket_address(&from);
         daemon->now = daemon_now();
