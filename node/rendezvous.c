@@ -240,9 +240,11 @@ void rendezvous_new_tunnel(struct node *node, struct now now, const struct peer 
 void rendezvous_mapping_changed(struct node *node, struct now now)
 {
     struct mapping_view view = mapping_view(&node->mapping);
-    struct node_report report = {
-        .event = EVENT_MAPPING, .address = view.reflexive, .nat_class = view.nat_class};
-    node_report(node, &report);
+    if (address_is_set(&view.reflexive) || view.nat_class == NAT_BLOCKED) {
+        struct node_report report = {
+            .event = EVENT_MAPPING, .address = view.reflexive, .nat_class = view.nat_class};
+        node_report(node, &report);
+    }
     node_choose_dht_role(node);
     seat_publish_soon(node, now.mono);
     seat_on_deadline(node, now);

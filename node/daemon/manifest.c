@@ -156,7 +156,8 @@ void manifest_fetch_on_datagram(
     eth_address_format(&manifest.network.contract, contract);
     prefix_format(&manifest.ipv4, prefix);
     log_event(LOG_LEVEL_INFO, "manifest_pinned",
-        json_pack("{s:s,s:I,s:s,s:s,s:s}", "from", host, "chain_id",
+        json_pack("{s:s,s:I,s:I,s:s,s:s,s:s}", "from", host, "uptime_ms",
+            (json_int_t)mono_since(daemon->started_at, daemon->now.mono), "chain_id",
             (json_int_t)manifest.network.chain_id, "contract", contract, "prefix", prefix,
             "fingerprint", fingerprint),
         "network of chain %llu, contract %s, prefix %s, fingerprint %s; pinned from %s",
