@@ -8,6 +8,7 @@
 //   bootstrap IP:PORT        put KEY ID HEX       get KEY        listen KEY      cancel OPERATION
 //   server 0|1               status               nodes          quit
 //   record TOKEN SEQUENCE    prints a signed record of a fixed test key, its key and value id
+//   forge TOKEN COUNT        puts records for the token, each well signed by a key of its own
 //
 // The network is chain 31337, contract 0x11..11; OpenDHT's network number is 7.
 #include "base/clock.h"
@@ -33,6 +34,7 @@ enum {
     POLICY_OWNERS = 64,
     POLICY_PREFIXES = 64,
     LINE_MAX_SIZE = 2048,
+    FORGED_PER_TURN = 16,
 };
 
 struct tool {
@@ -45,6 +47,8 @@ struct tool {
     struct policy_owner owners[POLICY_OWNERS];
     struct prefix_budget_entry prefixes[POLICY_PREFIXES];
     uint64_t operation;
+    struct token_id forge_token;
+    uint32_t forge_count; // still to be put
     char line[LINE_MAX_SIZE];
     size_t line_size;
 };
@@ -148,11 +152,15 @@ static void print_event(const struct dht_event *event)
 static void print_status(struct tool *tool)
 {
     const struct dht_status status = dht_core_status(tool->core, sample_now());
-    (void)printf("{\"status\":{\"joined\":%s,\"server\":%s,\"good\":%u,\"dubious\":%u,"
+    struct timespec cpu;
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+    (void)printf("{\"status\":{\"cpu_ms\":%" PRIu64
+                 ",\"joined\":%s,\"server\":%s,\"good\":%u,\"dubious\":%u,"
                  "\"store_values\":%" PRIu64 ",\"store_bytes\":%" PRIu64 ",\"clients\":%u,"
                  "\"in\":%" PRIu64 ",\"out\":%" PRIu64 ",\"bytes_in\":%" PRIu64
                  ",\"bytes_out\":%" PRIu64 ",\"stored\":%" PRIu64 ",\"refused\":%" PRIu64
                  ",\"held\":%" PRIu64 ",\"exceptions\":%" PRIu64 ",\"drops\":{",
+        (uint64_t)cpu.tv_sec * 1000 + (uint64_t)cpu.tv_nsec / 1000000,
         status.joined ? "true" : "false", status.server ? "true" : "false",
         status.ipv4.good + status.ipv6.good, status.ipv4.dubious + status.ipv6.dubious,
         status.store_values, status.store_bytes, status.clients_known, status.datagrams_in,
@@ -167,37 +175,46 @@ static void print_status(struct tool *tool)
 
 // --- records -------------------------------------------------------------------------------------
 
-// A record of a test node key for `token`, whose delegation nobody signed: to a node that does not
-// know the owner it is as good as any.
-static void print_record(const struct tool *tool, const struct token_id *token, uint64_t sequence)
+// A record of test node key `key_number` for `token`, whose delegation nobody signed: to a node
+// that does not know the owner it is as good as any.
+static enum status make_record(const struct tool *tool, const struct token_id *token,
+    uint32_t key_number, uint64_t sequence, struct record *record,
+    uint8_t ret[static RECORD_MAX_SIZE], size_t *ret_size)
 {
-    const uint8_t seed[crypto_sign_SEEDBYTES] = {token->bytes[31], 1};
+    uint8_t seed[crypto_sign_SEEDBYTES] = {token->bytes[31], 1};
+    memcpy(seed + 2, &key_number, sizeof(key_number));
     struct node_secret secret;
-    struct record record = {
+    *record = (struct record){
         .token = *token,
         .sequence = sequence,
         .boot = 1,
         .not_after_s = sample_now().unix_time.ms / 1000 + 1200,
     };
-    (void)crypto_sign_seed_keypair(record.node_key.bytes, secret.bytes, seed);
-    record.wg_key.bytes[0] = 9;
-    record.candidates.list[0] =
+    (void)crypto_sign_seed_keypair(record->node_key.bytes, secret.bytes, seed);
+    record->wg_key.bytes[0] = 9;
+    record->candidates.list[0] =
         (struct candidate){.kind = CANDIDATE_HOST, .address = address_of_ipv4(192, 0, 2, 1, 51820)};
-    record.candidates.count = 1;
-    record.delegation = (struct delegation){
+    record->candidates.count = 1;
+    record->delegation = (struct delegation){
         .kind = DELEGATION_EIP712,
         .token = *token,
         .owner = {{0x22}},
-        .node_key = record.node_key,
+        .node_key = record->node_key,
         .not_before_s = 1,
-        .not_after_s = record.not_after_s + 86400,
+        .not_after_s = record->not_after_s + 86400,
         .epoch_s = 1000,
         .signature = {1, [64] = 27},
         .signature_size = ECDSA_SIGNATURE_SIZE,
     };
+    return record_encode(&tool->keys, &secret, record, ret, ret_size);
+}
+
+static void print_record(const struct tool *tool, const struct token_id *token, uint64_t sequence)
+{
+    struct record record;
     uint8_t bytes[RECORD_MAX_SIZE];
     size_t size = 0;
-    const enum status status = record_encode(&tool->keys, &secret, &record, bytes, &size);
+    const enum status status = make_record(tool, token, 0, sequence, &record, bytes, &size);
     if (status != OK) {
         (void)printf("{\"error\":\"record: %s\"}\n", status_text(status));
         return;
@@ -207,6 +224,31 @@ static void print_record(const struct tool *tool, const struct token_id *token, 
     print_hex("key", span_of(key.bytes, sizeof(key.bytes)));
     print_hex("value", span_of(bytes, size));
     (void)printf("}\n");
+}
+
+// The next of the forged records; a few each turn, as the engine takes so many operations.
+static void forge(struct tool *tool)
+{
+    for (int i = 0; i < FORGED_PER_TURN && tool->forge_count > 0; i++) {
+        struct record record;
+        uint8_t bytes[RECORD_MAX_SIZE];
+        size_t size = 0;
+        const struct dht_key key = key_of_record(&tool->keys, &tool->forge_token);
+        if (make_record(tool, &tool->forge_token, tool->forge_count, 1, &record, bytes, &size) !=
+            OK) {
+            tool->forge_count = 0;
+            return;
+        }
+        const enum status status = dht_core_put(tool->core, sample_now(), tool->operation + 1, &key,
+            value_id_of_record(&record.node_key), span_of(bytes, size));
+        if (status == ERR_FULL) {
+            return;
+        }
+        tool->operation++;
+        if (--tool->forge_count == 0) {
+            (void)printf("{\"event\":\"forged\"}\n");
+        }
+    }
 }
 
 // --- commands ------------------------------------------------------------------------------------
@@ -250,18 +292,23 @@ static void command_key(struct tool *tool, const char *verb, char *rest)
     }
 }
 
-static void command_record(const struct tool *tool, char *rest)
+static void command_record(struct tool *tool, const char *verb, char *rest)
 {
     char *save = NULL;
     const char *token_text = strtok_r(rest, " ", &save);
-    const char *sequence = strtok_r(NULL, " ", &save);
+    const char *number = strtok_r(NULL, " ", &save);
     struct token_id token;
-    if (token_text == NULL || sequence == NULL ||
+    if (token_text == NULL || number == NULL ||
         token_id_parse(span_of_text(token_text), &token) != OK) {
-        (void)printf("{\"error\":\"record TOKEN SEQUENCE\"}\n");
+        (void)printf("{\"error\":\"a token and a number are needed\"}\n");
         return;
     }
-    print_record(tool, &token, strtoull(sequence, NULL, 10));
+    if (strcmp(verb, "forge") == 0) {
+        tool->forge_token = token;
+        tool->forge_count = (uint32_t)strtoul(number, NULL, 10);
+    } else {
+        print_record(tool, &token, strtoull(number, NULL, 10));
+    }
 }
 
 // False: quit.
@@ -286,8 +333,8 @@ static bool command(struct tool *tool, char *line)
         print_status(tool);
     } else if (strcmp(verb, "cancel") == 0) {
         dht_core_cancel(tool->core, sample_now(), strtoull(rest, NULL, 10));
-    } else if (strcmp(verb, "record") == 0) {
-        command_record(tool, rest);
+    } else if (strcmp(verb, "record") == 0 || strcmp(verb, "forge") == 0) {
+        command_record(tool, verb, rest);
     } else if (strcmp(verb, "get") == 0 || strcmp(verb, "put") == 0 ||
                strcmp(verb, "listen") == 0) {
         command_key(tool, verb, rest);
@@ -363,6 +410,7 @@ static void loop(struct tool *tool)
 {
     bool open = true;
     while (open) {
+        forge(tool);
         const struct mono wake = dht_core_tick(tool->core, sample_now());
         drain(tool);
         const uint64_t wait_ms = mono_since(sample_now().mono, wake);
@@ -370,7 +418,7 @@ static void loop(struct tool *tool)
             {.fd = tool->fd, .events = POLLIN},
             {.fd = STDIN_FILENO, .events = POLLIN},
         };
-        if (poll(polls, 2, wait_ms < 10000 ? (int)wait_ms : 10000) < 0 && errno != EINTR) {
+        if (poll(polls, 2, wait_ms < 1000 ? (int)wait_ms : 1000) < 0 && errno != EINTR) {
             fail("poll");
         }
         if ((polls[0].revents & POLLIN) != 0) {
