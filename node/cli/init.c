@@ -2,7 +2,6 @@
 //
 // `deedmesh init`: a new network's authority key and first manifest.
 #include "base/text.h"
-#include "chain/eip55.h"
 #include "node/cli/config_file.h"
 #include "node/cli/network.h"
 
@@ -23,22 +22,13 @@ static const char default_prefix[] = "10.213.0.0/16";
 static int take_contract(struct cli *cli, struct manifest *manifest)
 {
     const struct arguments *arguments = &cli->arguments;
-    uint64_t chain_id = 0;
     if (arguments->chain_id == NULL || arguments->contract == NULL) {
         return complain(cli, USAGE_ERROR, "usage",
             "which contract on which chain? e.g. `deedmesh init --chain-id 8453 --contract 0x...`");
     }
-    if (!number_option(cli, "--chain-id", arguments->chain_id, 1, INT64_MAX, 0, &chain_id)) {
-        return USAGE_ERROR;
-    }
-    manifest->network.chain_id = chain_id;
-    enum status status =
-        eip55_parse(span_of_text(arguments->contract), &manifest->network.contract);
-    if (status != OK) {
-        return complain(cli, USAGE_ERROR, "usage", "--contract %s: %s", arguments->contract,
-            status == ERR_MISMATCH
-                ? "its checksum (upper and lower case) is wrong; was it mistyped?"
-                : "expected an address, 0x and 40 hex digits");
+    int result = network_option(cli, &manifest->network);
+    if (result != DONE) {
+        return result;
     }
     manifest->profile = PROFILE_DETECT;
     if (arguments->profile != NULL &&

@@ -40,6 +40,29 @@ int pinned_manifest(
     return DONE;
 }
 
+int network_option(struct cli *cli, struct network *ret)
+{
+    const struct arguments *arguments = &cli->arguments;
+    struct network network;
+    if (arguments->chain_id == NULL || arguments->contract == NULL) {
+        return complain(cli, USAGE_ERROR, "usage",
+            "--chain-id and --contract go together; both name a network");
+    }
+    if (!number_option(
+            cli, "--chain-id", arguments->chain_id, 1, INT64_MAX, 0, &network.chain_id)) {
+        return USAGE_ERROR;
+    }
+    enum status status = eip55_parse(span_of_text(arguments->contract), &network.contract);
+    if (status != OK) {
+        return complain(cli, USAGE_ERROR, "usage", "--contract %s: %s", arguments->contract,
+            status == ERR_MISMATCH
+                ? "its checksum (upper and lower case) is wrong; was it mistyped?"
+                : "expected an address, 0x and 40 hex digits");
+    }
+    *ret = network;
+    return DONE;
+}
+
 static void fingerprint_of(const struct manifest *manifest, char ret[static FINGERPRINT_TEXT_SIZE])
 {
     struct dht_key key = key_of_manifest(&manifest->authority);

@@ -15,6 +15,9 @@ enum {
 int pinned_manifest(
     struct cli *cli, const struct state *state, struct manifest *ret, bool *ret_none);
 
+// --chain-id and --contract. DONE, or an exit code after having said what is wrong with them.
+int network_option(struct cli *cli, struct network *ret);
+
 // Lines for people, or the members of a JSON object.
 void manifest_say(const struct manifest *manifest);
 json_t *manifest_json(const struct manifest *manifest);

@@ -86,6 +86,8 @@ const struct verb verbs[] = {
             TEXT("key-file", 0, key_file, "FILE", "the owner's private key (hex, mode 0600)"),
             TEXT("signature", 0, signature, "HEX", "the signature of the data printed before"),
             TEXT("days", 0, days, "N", "how long it holds (90)"),
+            TEXT("chain-id", 0, chain_id, "N", "the network, before join has pinned it:"),
+            TEXT("contract", 0, contract, "0x...", "its chain and its contract"),
             FLAG("print", 0, print, "print the typed data and ask for nothing"),
             {0},
         },

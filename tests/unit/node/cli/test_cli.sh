@@ -109,6 +109,11 @@ network() {
 delegations() {
     local file=$BASE/owner.key draft
     local authorize=("$DEEDMESH" authorize 7)
+    check "before join" 0 "$OWNER_ONE" "$DEEDMESH" -i two authorize 9 --print \
+        --owner "$OWNER_ONE" --chain-id 31337 --contract "$CONTRACT"
+    check "half a network" 64 "go together" "$DEEDMESH" -i two authorize 9 --chain-id 31337
+    check "another network" 1 "another contract or chain" "${authorize[@]}" --chain-id 1 \
+        --contract "$CONTRACT" --owner "$OWNER_ONE"
     check "who owns it?" 64 "who owns token 7" "${authorize[@]}"
     check "a bad token" 64 "not a token id" "$DEEDMESH" authorize seven
     printf '%s\n' "$KEY_ONE" >"$file"
