@@ -37,7 +37,7 @@ static enum verdict_reason check_delegation(
             gate->config.window_max_s + DELEGATION_HEAD_START_S) {
         return REASON_WINDOW;
     }
-    if (delegation->not_after_s <= at_s) {
+    if (delegation->not_after_s < at_s) { // valid through its last second
         return REASON_EXPIRED;
     }
     if (delegation->epoch_s > at_s + GATE_EPOCH_FUTURE_MAX_S) {

@@ -491,8 +491,8 @@ static void collect_events(struct model *model)
 static size_t answer_round(struct model *model)
 {
     enum { ROUND_MAX = 128 };
-    struct gate_call held[ROUND_MAX];
-    uint8_t *bodies[ROUND_MAX];
+    static struct gate_call held[ROUND_MAX];
+    static uint8_t *bodies[ROUND_MAX];
     size_t count = 0;
     struct gate_call call;
     while (count < ROUND_MAX && gate_next_call(model->gate, model->now, &call)) {

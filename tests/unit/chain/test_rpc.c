@@ -126,8 +126,7 @@ static void whatever_is_no_such_result_is_a_fault(void **)
         "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":\"0x00\",\"result\":\"0x00\"}",
         "{\"jsonrpc\":\"2.0\",\"id\":7,\"id\":7,\"result\":\"0x00\"}",
         "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":\"0x00\",\"error\":null}",
-        "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":\"0x00\",\"error\":{\"code\":3,\"message\":\"\"}"
-        "}",
+        "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":\"0x00\",\"error\":{\"code\":3}}",
         "{\"jsonrpc\":\"2.0\",\"id\":7,\"error\":{\"code\":\"3\",\"message\":\"\"}}",
         "{\"jsonrpc\":\"2.0\",\"id\":7,\"error\":{\"code\":3}}",
         "{\"jsonrpc\":\"2.0\",\"id\":7,\"error\":\"reverted\"}",
