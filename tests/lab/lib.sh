@@ -72,6 +72,7 @@ lab_start() {
     LAB_ID=dm$(lab_base36 $$)
     LAB_DIR=$(mktemp -d "${TMPDIR:-/tmp}/deedmesh-lab.XXXXXX")
     trap lab_cleanup EXIT
+    mkfifo "$LAB_DIR/hold"
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
     ip netns add "$LAB_ID-probe" 2>/dev/null || lab_skip "network namespaces are not permitted here"
@@ -112,43 +113,52 @@ lab_now_ms() {
 # --- clean-up ------------------------------------------------------------------------------------
 
 lab_cleanup() {
-    local status=$? pid namespace interface
+    local status=$?
+    # A background child that is stopped before it became its command still has our traps.
+    [ "$BASHPID" = "$$" ] || exit "$status"
     trap - EXIT
     trap '' INT TERM HUP
+    set +e # whatever fails on the way, the rest is still to be removed
     if [ "$LAB_FAILED" -gt 0 ] || { [ "$status" -ne 0 ] && [ "$status" -ne 77 ]; }; then
         lab_show_logs
     fi
+    # Most of it may be gone already.
+    lab_remove 2>/dev/null
+    exit "$status"
+}
+
+lab_remove() {
+    local pid namespace interface
     for pid in "${LAB_PID[@]}"; do
-        kill "$pid" 2>/dev/null || true
+        kill "$pid"
     done
     lab_kill_namespaces TERM
-    lab_await_end 30 || { lab_kill_namespaces KILL; lab_await_end 20 || true; }
+    lab_await_end 30 || { lab_kill_namespaces KILL; lab_await_end 20; }
     for pid in "${LAB_PID[@]}"; do
-        kill -KILL "$pid" 2>/dev/null || true
-        wait "$pid" 2>/dev/null || true
+        kill -KILL "$pid"
+        wait "$pid"
     done
     for namespace in "${LAB_NAMESPACES[@]}"; do
-        ip netns del "$namespace" 2>/dev/null || true
+        ip netns del "$namespace"
     done
     for interface in "${LAB_INTERFACES[@]}"; do
         rm -f "/var/run/wireguard/$interface.sock"
     done
     [ -z "$LAB_DIR" ] || rm -rf "$LAB_DIR"
-    exit "$status"
 }
 
 # The processes inside our namespaces: nobody else's can be there.
 lab_pids() {
     local namespace
     for namespace in "${LAB_NAMESPACES[@]}"; do
-        ip netns pids "$namespace" 2>/dev/null || true
+        ip netns pids "$namespace" 2>/dev/null
     done
 }
 
 lab_kill_namespaces() {
     local pid
     for pid in $(lab_pids); do
-        kill "-$1" "$pid" 2>/dev/null || true
+        kill "-$1" "$pid"
     done
 }
 
@@ -393,9 +403,12 @@ NFT
 # lab_spawn HOST LABEL COMMAND...: in the background; output to $LAB_DIR/LABEL.log (appended), pid
 # in LAB_PID[LABEL].
 lab_spawn() {
-    local host=$1 label=$2
+    local label=$2 namespace log
+    # Nothing may be left to expand behind the fork: the child would still have our traps.
+    namespace=$(lab_ns "$1")
+    log=$LAB_DIR/$label.log
     shift 2
-    ip netns exec "$(lab_ns "$host")" "$@" >>"$LAB_DIR/$label.log" 2>&1 </dev/null &
+    ip netns exec "$namespace" "$@" >>"$log" 2>&1 </dev/null &
     LAB_PID[$label]=$!
 }
 
@@ -415,7 +428,6 @@ lab_stop() {
 
 # lab_hold: waits for Ctrl-C, then cleans up: for a demo that is left running.
 lab_hold() {
-    mkfifo "$LAB_DIR/hold"
     read -r _ <>"$LAB_DIR/hold"
 }
 
