@@ -198,7 +198,7 @@ static void print_network(
     if (cli->arguments.listen == NULL) {
         say("\nThe address below is a guess (see --listen); others must reach it by UDP.");
     } else {
-        say(" ");
+        say("%s", "");
     }
     say("The first machine goes on with: deedmesh keygen, deedmesh authorize TOKEN, deedmesh up\n"
         "This node's address will stand in its record, which anybody may read.\n"

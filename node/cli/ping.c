@@ -162,7 +162,8 @@ int verb_resolve(struct cli *cli)
     if (found) {
         say("admitted       %s%s%s", json_text(answer, "admitted"),
             why != NULL && why[0] != '\0' ? ": " : "", why != NULL ? why : "");
-        say("found          in the %s, %.0f ms", json_text(answer, "source"),
+        bool dht = strcmp(json_text(answer, "source"), "dht") == 0;
+        say("found          in the %s, %.0f ms", dht ? "DHT" : json_text(answer, "source"),
             json_amount(answer, "took_ms", 0));
         print_record(json_object_get(answer, "record"));
     } else {

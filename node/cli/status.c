@@ -24,6 +24,17 @@ static const char *join_texts(const json_t *array, char ret[static CELL_SIZE])
     return ret[0] != '\0' ? ret : "-";
 }
 
+// The shortest of a peer's addresses: IPv4, where it has one, fits a table better.
+static const char *short_address(const json_t *overlay)
+{
+    const char *best = json_string_value(json_array_get(overlay, 0));
+    for (size_t i = 1; i < json_array_size(overlay); i++) {
+        const char *text = json_string_value(json_array_get(overlay, i));
+        best = text != NULL && (best == NULL || strlen(text) < strlen(best)) ? text : best;
+    }
+    return best != NULL ? best : "-";
+}
+
 static void say_peers(const json_t *peers)
 {
     struct table *table = table_new(8);
@@ -31,7 +42,6 @@ static void say_peers(const json_t *peers)
         (const char *const[]){"TOKEN", "ADDRESS", "PATH", "SINCE", "RTT", "RX", "TX", "WHY"});
     for (size_t i = 0; i < json_array_size(peers); i++) {
         const json_t *peer = json_array_get(peers, i);
-        char overlay[CELL_SIZE];
         char path[CELL_SIZE];
         char since[DURATION_TEXT_SIZE];
         char rtt[DURATION_TEXT_SIZE] = "-";
@@ -54,9 +64,9 @@ static void say_peers(const json_t *peers)
         (void)snprintf(why, sizeof why, "%s%s%s", connected ? "" : stage,
             !connected && reason != NULL && reason[0] != '\0' ? ": " : "",
             reason != NULL ? reason : "");
-        table_row(table, (const char *const[]){json_text(peer, "token"),
-                             join_texts(json_object_get(peer, "overlay"), overlay), path, since,
-                             rtt, rx, tx, why});
+        table_row(table,
+            (const char *const[]){json_text(peer, "token"),
+                short_address(json_object_get(peer, "overlay")), path, since, rtt, rx, tx, why});
     }
     table_print(table, "");
     table_free(table);
@@ -198,7 +208,7 @@ int verb_status(struct cli *cli)
     say_lines("asks outside", json_object_get(answer, "outside_servers"));
     say_lines("WARNING", json_object_get(answer, "warnings"));
     if (json_array_size(peers) > 0) {
-        say(" ");
+        say("%s", "");
         say_peers(peers);
     } else {
         say("peers          none yet");
