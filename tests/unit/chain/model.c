@@ -123,6 +123,7 @@ struct execution {
     struct model_provider *provider;
     uint64_t block;
     uint64_t gas;
+    uint64_t calls; // in the aggregate
     bool hangs;
 };
 
@@ -152,6 +153,11 @@ static bool execute_owner_of(struct execution *run, const struct model_token *to
         return true;
     case TRICK_QUIET:
         return false;
+    case TRICK_SHY:
+        if (run->calls > 3) { // more than itself between the timestamps
+            return false;
+        }
+        break;
     case TRICK_NONE:
         break;
     }
@@ -210,7 +216,7 @@ static bool execute(struct execution *run, struct span data, struct bytes *ret)
 {
     if (run->gas < GAS_PER_CALL) {
         run->gas = 0;
-        return false;
+        return run->model->loud ? revert_with_reason(ret) : false;
     }
     run->gas -= GAS_PER_CALL;
     struct reader reader = reader_of(data);
@@ -258,6 +264,7 @@ static void execute_aggregate(struct execution *run, struct span data, struct by
     assert_int_equal(abi_read_tail(words, 1, &array), OK);
     uint64_t count = word_at(array, 0);
     struct span tuples = span_of(array.data + WORD, array.size - WORD);
+    run->calls = count;
     put_word(ret, run->block);
     put_word(ret, 0);
     put_word(ret, 3 * WORD);

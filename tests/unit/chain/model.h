@@ -39,6 +39,7 @@ enum model_trick {
     TRICK_MEGABYTE, // returns a megabyte
     TRICK_HANG,     // a call that holds it times out
     TRICK_SHORT,    // returns 31 bytes
+    TRICK_SHY,      // reverts without data in company, although owned
     TRICK_QUIET,    // reverts without data although owned
 };
 
@@ -83,6 +84,7 @@ struct model {
     bool has_access;  // the contract has getNodeAccess
     bool enumerable;  // and ERC721Enumerable
     uint64_t supply;  // what it says, if not 0
+    bool loud;        // calls that run out of gas still revert with a reason
     uint64_t shuffle; // draws the order of the answers
     int64_t skew_s;   // of the chain's clock against ours
     struct gate_event events[MODEL_EVENTS_MAX];

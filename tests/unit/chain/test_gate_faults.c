@@ -324,6 +324,28 @@ static void a_hostile_token_spoils_nobody_else(void **)
     }
 }
 
+// Neither may a contract that wraps a lack of gas in a reason of its own, nor one that fails in
+// company only, make an owned token look like one that nobody owns.
+static void a_lack_of_gas_is_no_denial(void **)
+{
+    enum { COUNT = 250, SPOILER = 133 };
+    for (size_t loud = 0; loud < 2; loud++) {
+        fill(COUNT);
+        model_advance(&model, 1000);
+        model.loud = loud == 1;
+        model_token(&model, SPOILER)->trick = loud == 1 ? TRICK_BURN : TRICK_SHY;
+        model_forget_events(&model);
+        model_advance(&model, 20000);
+        assert_all_but(SPOILER, COUNT);
+        struct token_id spoiler = token_id_of_u64(SPOILER);
+        for (size_t i = 0; i < model.event_count; i++) {
+            bool burns = loud == 1 && token_id_equal(&model.events[i].token, &spoiler);
+            assert_true(burns || !model.events[i].owner_changed);
+        }
+    }
+    assert_reading(SPOILER, VERDICT_NO, REASON_NOT_OWNED);
+}
+
 static void large_sets_go_in_chunks(void **)
 {
     enum { COUNT = 500 };
@@ -486,6 +508,7 @@ int main(void)
         GATE_TEST(a_frozen_head_does_not_count),
         GATE_TEST(a_head_in_the_far_future_does_not_count),
         GATE_TEST(a_hostile_token_spoils_nobody_else),
+        GATE_TEST(a_lack_of_gas_is_no_denial),
         GATE_TEST(large_sets_go_in_chunks),
         GATE_TEST(the_active_flag_and_the_stored_key),
         GATE_TEST(a_flag_that_is_hidden_is_unknown_not_absent),
