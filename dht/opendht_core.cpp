@@ -23,6 +23,7 @@
 namespace {
 
 constexpr auto value_lifetime = std::chrono::minutes(10); // OpenDHT's, of type 0
+constexpr int passes_max = 8;         // of what is due at once, before others have a turn
 constexpr size_t keys_max = 1U << 16; // a listen makes a key; those of strangers go after 30 s
 
 dht::SockAddr socket_address(const dht_driven_address &from)
@@ -211,25 +212,26 @@ void import_accepted(dht_driven &driven)
 
 uint64_t run(dht_driven &driven, const dht_driven_address *from, dht_data_view bytes)
 {
-    auto wake = dht::time_point::max();
+    auto wake = dht::time_point::min();
     if (from != nullptr && bytes.size > 0) {
         guarded(driven, [&] {
             driven.node->periodic(bytes.data, bytes.size, socket_address(*from), dht::clock::now());
         });
         import_accepted(driven);
     }
-    // The first pass may be cut short by an exception, and imports make work for a second one.
+    // The first pass may be cut short by an exception; imports and answers make work for another.
+    for (int pass = 0; pass < passes_max && wake <= dht::clock::now(); pass++) {
+        wake = dht::time_point::max();
+        guarded(driven,
+            [&] { wake = driven.node->periodic(nullptr, 0, dht::SockAddr{}, dht::clock::now()); });
+    }
     guarded(driven, [&] {
-        wake = driven.node->periodic(nullptr, 0, dht::SockAddr{}, dht::clock::now());
         driven.node->updateStatus(AF_INET);
         driven.node->updateStatus(AF_INET6);
     });
-    const auto now = dht::clock::now();
-    if (wake <= now) {
-        return 1;
-    }
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(wake - now).count();
-    return static_cast<uint64_t>(left) + 1;
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(wake - dht::clock::now());
+    return left.count() < 0 ? 1 : static_cast<uint64_t>(left.count()) + 1;
 }
 
 // Calls the caller for each value that is one of ours in kind. False: it has enough.
