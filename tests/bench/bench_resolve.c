@@ -188,6 +188,7 @@ static void node_receive(struct node *node)
 {
     uint8_t bytes[2048];
     struct sockaddr_in name;
+    memset(&name, 0, sizeof(name));
     socklen_t size = sizeof(name);
     ssize_t got = 0;
     while (
@@ -380,19 +381,24 @@ static int compare(const void *a, const void *b)
     return first < second ? -1 : first > second;
 }
 
+static double part_ms(const uint64_t *sorted_us, size_t count, size_t percent)
+{
+    const size_t index = count * percent / 100;
+    return (double)sorted_us[index] / 1000;
+}
+
 static void report(
     uint64_t *ours_us, uint64_t *stock_us, size_t count, size_t missed, uint64_t late_by_ms)
 {
     qsort(ours_us, count, sizeof(*ours_us), compare);
     qsort(stock_us, count, sizeof(*stock_us), compare);
-    const double ours = (double)ours_us[count / 2] / 1000;
-    const double stock = (double)stock_us[count / 2] / 1000;
+    const double ours = part_ms(ours_us, count, 50);
+    const double stock = part_ms(stock_us, count, 50);
     (void)printf("{\"nodes\":%d,\"delay_ms\":%u,\"keys\":%zu,\"missed\":%zu,\"ours_p50_ms\":%.3f,"
                  "\"ours_p90_ms\":%.3f,\"stock_p50_ms\":%.3f,\"stock_p90_ms\":%.3f,"
                  "\"ratio\":%.2f,\"aim\":1.2}\n",
-        SWARM + 3, (unsigned)late_by_ms, count, missed, ours,
-        (double)ours_us[count * 9 / 10] / 1000, stock, (double)stock_us[count * 9 / 10] / 1000,
-        ours / stock);
+        SWARM + 3, (unsigned)late_by_ms, count, missed, ours, part_ms(ours_us, count, 90), stock,
+        part_ms(stock_us, count, 90), ours / stock);
 }
 
 static void measure(struct bench *bench, size_t keys, uint64_t late_by_ms)
