@@ -131,8 +131,10 @@ static uint64_t grace_left(const struct gate *gate, const struct gate_seat *seat
 static struct mono verdict_end(
     struct now now, const struct delegation *delegation, uint64_t at_ms, uint64_t grace_ms)
 {
-    uint64_t expiry_ms =
-        delegation->not_after_s > UINT64_MAX / 1000 ? UINT64_MAX : delegation->not_after_s * 1000;
+    // After its last second, or the same verdict would be due again and again within that second.
+    uint64_t expiry_ms = delegation->not_after_s >= UINT64_MAX / 1000
+                             ? UINT64_MAX
+                             : (delegation->not_after_s + 1) * 1000;
     uint64_t left_ms = expiry_ms > at_ms ? expiry_ms - at_ms : 0;
     if (grace_ms != 0 && grace_ms < left_ms) {
         left_ms = grace_ms;

@@ -38,7 +38,7 @@ void node_status(struct node *node, struct now now, struct node_status *ret)
         .mapping = mapping_view(&node->mapping),
         .reflector_count = node->mapping.reflector_count,
         .trust = gate_trust(node->gate),
-        .profile = node->config.gate.profile,
+        .profile = gate_profile(node->gate),
         .members = node->member_count,
         .on_demand = node->member_count > node->config.mesh_max,
         .counters = node->counters,

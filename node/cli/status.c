@@ -148,10 +148,13 @@ static void say_dht(const json_t *status)
 
 static void say_nat(const json_t *nat)
 {
+    // An address of this machine's own needs nobody's word.
+    bool unsure = json_is_true(json_object_get(nat, "single")) &&
+                  strcmp(json_text(nat, "class"), "none") != 0;
     say("NAT            %s, seen as %s by %.0f reflector%s%s", json_text(nat, "class"),
         json_text(nat, "reflexive"), json_amount(nat, "reflectors", 0),
         json_amount(nat, "reflectors", 0) == 1 ? "" : "s",
-        json_is_true(json_object_get(nat, "single")) ? " (one alone cannot tell the class)" : "");
+        unsure ? " (all in one network: it could be wrong)" : "");
 }
 
 static void say_chain(const json_t *chain)
