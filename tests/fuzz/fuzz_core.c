@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Datagrams into an engine: first the filter's reader, then OpenDHT behind it. The input is a list
-// of [size u16 BE, source u8, bytes]; the engine listens, so updates and answers have a meaning, and
-// the transaction ids of its queries are written over the input's where it asks for that.
+// of [size u16 BE, source u8, bytes]; the engine listens, so updates and answers have a meaning,
+// and the transaction ids of its queries are written over the input's where it asks for that.
 #include "dht/core.h"
 #include "dht/datagram.h"
 
