@@ -12,6 +12,7 @@ dht_start() {
     local host=$1 label=$2 fd
     shift 2
     mkfifo "$LAB_DIR/$label.in"
+    : >>"$LAB_DIR/$label.log"
     exec {fd}<>"$LAB_DIR/$label.in"
     DHT_PIPE[$label]=$fd
     DHT_MARK[$label]=0
