@@ -56,7 +56,7 @@ const struct verb verbs[] = {
             TEXT("profile", 0, profile, "NAME", "detect, erc721 or dstack-access (detect)"),
             TEXT("prefix", 0, prefix, "CIDR", "private IPv4 range of the overlay (10.213.0.0/16)"),
             REPEAT("rpc", 0, rpcs, "URL", "RPC provider to suggest to newcomers; up to 3 times"),
-            FLAG("allow-http", 0, allow_http, "let providers be plain http, and local"),
+            FLAG("allow-http", 0, allow_http, "let providers be plain http"),
             TEXT("poll", 0, poll, "S", "how often the chain is read: 2 to 30 s (5)"),
             TEXT("grace", 0, grace, "S", "how long members stay when no RPC answers (600)"),
             TEXT("window", 0, window, "DAYS", "the longest delegation: 1 to 366 days (366)"),
@@ -74,7 +74,7 @@ const struct verb verbs[] = {
         join_details,
         {
             FLAG("yes", 'y', yes, "do not ask"),
-            FLAG("allow-http", 0, allow_http, "let providers be plain http, and local"),
+            FLAG("allow-http", 0, allow_http, "let providers be plain http"),
             TEXT("timeout", 0, timeout, "S", "how long to try (10)"),
             {0},
         },

@@ -216,7 +216,7 @@ static void the_configuration_names_the_bootstrap_host(void **context)
         fixture->fingerprint);
     FILE *file = fopen(path, "r");
     assert_non_null(file);
-    (void)fread(text, 1, sizeof text - 1, file);
+    assert_true(fread(text, 1, sizeof text - 1, file) > 0);
     (void)fclose(file);
     assert_non_null(strstr(text, line));
 }
