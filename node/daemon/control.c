@@ -344,7 +344,11 @@ static enum status make_directory(const char *path)
         return OK;
     }
     (void)snprintf(directory, sizeof directory, "%.*s", (int)(slash - path), path);
-    if (mkdir(directory, 0755) != 0 && errno != EEXIST) {
+    if (mkdir(directory, 0755) == 0) {
+        // Whatever the umask: the group has to get at the sockets in it.
+        return chmod(directory, 0755) == 0 ? OK : ERR_PERMISSION;
+    }
+    if (errno != EEXIST) {
         return errno == EACCES || errno == EPERM ? ERR_PERMISSION : ERR_IO;
     }
     return OK;

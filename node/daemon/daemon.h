@@ -6,6 +6,7 @@
 // the next deadline.
 //
 //    main.c      options, signals, the order of starting and stopping
+//    privileges.c  what it may do: less and less
 //    setup.c     configuration and state directory into a node
 //    manifest.c  the manifest: pinned, or fetched from the bootstrap hosts
 //    daemon.c    the pump: inputs, effects, deadlines
@@ -120,8 +121,10 @@ struct daemon {
     struct network network; // that the delegation was signed for
     struct network_keys keys;
     struct token_id token;
-    struct node_secret node_secret;
+    struct node_secret node_secret; // this and the next: wiped when the node has its own copies
     struct wg_secret wg_secret;
+    struct node_key node_key;
+    struct wg_key wg_key;
     struct delegation delegation;
     struct daemon_rpc rpcs[DAEMON_RPCS_MAX];
     size_t rpc_count;

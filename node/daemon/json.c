@@ -332,14 +332,12 @@ static json_t *json_stages(const struct daemon *daemon)
 
 json_t *json_status(struct daemon *daemon)
 {
-    struct node_key node_key = node_secret_public(&daemon->node_secret);
-    struct wg_key wg_key = wg_secret_public(&daemon->wg_secret);
     uint64_t uptime_ms = mono_since(daemon->started_at, daemon->now.mono);
     json_t *object = json_pack("{s:s,s:s,s:i,s:I,s:b,s:o,s:o,s:o}", "instance",
         daemon->options.instance, "version", DEEDMESH_VERSION, "pid", (int)getpid(), "uptime_s",
         (json_int_t)(uptime_ms / 1000), "ready", (int)daemon->ready, "token",
-        json_token(&daemon->token), "node_key", json_node_key(&node_key), "wg_key",
-        json_wg_key(&wg_key));
+        json_token(&daemon->token), "node_key", json_node_key(&daemon->node_key), "wg_key",
+        json_wg_key(&daemon->wg_key));
     (void)json_object_set_new(object, "interface",
         json_pack("{s:s,s:i,s:i,s:s}", "name", daemon->options.instance, "listen_port",
             (int)daemon->config.listen_port, "mtu", (int)daemon->config.mtu, "backend",

@@ -6,6 +6,7 @@
 #include "node/daemon/clean.h"
 #include "node/daemon/daemon.h"
 #include "node/daemon/log.h"
+#include "node/daemon/privileges.h"
 #include "node/daemon/ready.h"
 
 #include <curl/curl.h>
@@ -139,9 +140,21 @@ static void start_signals(struct daemon *daemon)
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
+static enum status drop_privileges(
+    struct daemon *daemon, enum status (*drop)(char error[static PRIVILEGES_ERROR_SIZE]))
+{
+    char error[PRIVILEGES_ERROR_SIZE];
+    enum status status = drop(error);
+    if (status != OK) {
+        (void)snprintf(daemon->error, sizeof daemon->error, "%s", error);
+    }
+    return status;
+}
+
 static void start(struct daemon *daemon)
 {
-    enum status status = setup_read(daemon);
+    enum status status = drop_privileges(daemon, privileges_start);
+    status = status == OK ? setup_read(daemon) : status;
     status = status == OK ? setup_network(daemon) : status;
     status = status == OK ? daemon_start_edges(daemon) : status;
     if (status != OK) {
@@ -155,7 +168,7 @@ static void start(struct daemon *daemon)
         daemon_fail(daemon);
         return;
     }
-    if (setup_device_start(daemon) != OK) {
+    if (setup_device_start(daemon) != OK || drop_privileges(daemon, privileges_run) != OK) {
         daemon_fail(daemon);
     } else if (status == OK) {
         daemon_begin(daemon);
@@ -202,6 +215,7 @@ int main(int argc, char **argv)
         (void)fputs(usage, stderr);
         return EXIT_USAGE;
     }
+    privileges_hide();
     struct daemon *daemon = calloc(1, sizeof *daemon);
     if (daemon == NULL || sodium_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != 0 ||
         uv_loop_init(&daemon->loop) != 0) {

@@ -65,6 +65,8 @@ static enum status read_seat(struct daemon *daemon)
     if (status != OK) {
         return fail_with(daemon, status, error.text);
     }
+    daemon->node_key = node_secret_public(&daemon->node_secret);
+    daemon->wg_key = wg_secret_public(&daemon->wg_secret);
     status = choose_token(daemon);
     if (status != OK) {
         return status;
@@ -75,8 +77,7 @@ static enum status read_seat(struct daemon *daemon)
     }
     daemon->delegation = stored.delegation;
     daemon->network = stored.network;
-    struct node_key own = node_secret_public(&daemon->node_secret);
-    if (!node_key_equal(&own, &daemon->delegation.node_key)) {
+    if (!node_key_equal(&daemon->node_key, &daemon->delegation.node_key)) {
         char token[TOKEN_TEXT_SIZE];
         token_id_format(&daemon->token, token);
         (void)snprintf(daemon->error, sizeof daemon->error,
@@ -283,6 +284,8 @@ enum status setup_node(struct daemon *daemon)
     }
     state_content_clear(&core);
     sodium_memzero(&config, sizeof config);
+    sodium_memzero(&daemon->node_secret, sizeof daemon->node_secret);
+    sodium_memzero(&daemon->wg_secret, sizeof daemon->wg_secret);
     return status == OK ? OK : fail_with(daemon, status, "the node cannot be created");
 }
 
@@ -337,7 +340,7 @@ enum status setup_device_start(struct daemon *daemon)
     struct wg_detail detail;
     const struct wg_device_options options = {
         .name = daemon->options.instance, .listen_port = daemon->config.listen_port};
-    const struct wg_config config = {.set_key = true,
+    struct wg_config config = {.set_key = true,
         .set_listen_port = true,
         .key = daemon->wg_secret,
         .listen_port = daemon->config.listen_port};
@@ -349,6 +352,7 @@ enum status setup_device_start(struct daemon *daemon)
     if (status == OK) {
         status = wg_device_configure(daemon->device, &config, &detail);
     }
+    sodium_memzero(&config, sizeof config);
     if (status == OK) {
         status = wg_link_open(&daemon->link, &detail);
     }
