@@ -30,6 +30,7 @@ enum {
     GET_TIMEOUT_MS = 12000,
     SEARCH_BACKOFF_MIN_MS = 1000,
     SEARCH_BACKOFF_MAX_MS = 30 * 60 * 1000,
+    REREAD_MS = 2 * 60 * 1000,
     LISTENS_MAX = 32, // records listened for at a time, besides the inbox
 
     RECORD_LIFETIME_S = 20 * 60,
@@ -265,6 +266,8 @@ bool peer_is_up(const struct peer *peer);
 // search.c
 void search_start(struct node *node, struct now now, struct peer *peer);
 void search_stop(struct node *node, struct peer *peer);
+// The peer is connected: no search, only a look now and then.
+void search_pause(struct node *node, struct now now, struct peer *peer);
 void search_on_done(struct node *node, struct now now, struct peer *peer);
 void search_on_deadline(struct node *node, struct now now, struct peer *peer);
 
@@ -289,6 +292,7 @@ struct intent_arrival {
 };
 void rendezvous_on_intent(struct node *node, struct now now, const struct intent_arrival *arrival);
 void inbox_start(struct node *node, struct now now);
+void inbox_stop(struct node *node);
 void inbox_on_value(struct node *node, struct now now, struct span value);
 void inbox_on_deadline(struct node *node, struct now now);
 

@@ -564,6 +564,9 @@ enum status node_want_peer(struct node *node, struct now now, const struct token
     if (token_id_equal(token, &node->config.token)) {
         return ERR_RANGE;
     }
+    if (node->seat.state == SEAT_DISPLACED) {
+        return ERR_BUSY;
+    }
     struct peer *peer = peer_open(node, now, token, false);
     if (peer == NULL) {
         return ERR_FULL;

@@ -201,7 +201,8 @@ void node_on_deadline(struct node *node, struct now now);
 bool node_next_effect(struct node *node, struct now now, struct node_effect *ret);
 
 // Deal with a token although the mesh is larger than mesh_max, or at once instead of when its turn
-// comes. ERR_RANGE: the own token. ERR_FULL: every peer entry is connected.
+// comes. ERR_RANGE: the own token. ERR_BUSY: another node holds the own seat, so this one keeps
+// still. ERR_FULL: every peer entry is connected.
 enum status node_want_peer(struct node *node, struct now now, const struct token_id *token);
 
 // Sends `payload` through the peer's tunnel; EFFECT_PONG brings it back. ERR_NOT_FOUND: not dealt

@@ -241,6 +241,25 @@ static void admit(struct node *node, struct now now, struct peer *peer, const st
     rendezvous_use_pending(node, now, peer);
 }
 
+// While the chain is silent, only the owner that it named last tells claims apart; without one, by
+// rank. What is shadowed so is searched again once the chain has spoken.
+static bool replaces_doubt(
+    const struct node *node, const struct peer *peer, const struct record *found)
+{
+    const struct record *held = &peer->doubt.record;
+    struct eth_address owner;
+    if (!peer->doubt.held) {
+        return true;
+    }
+    if (gate_last_owner(node->gate, &peer->token, &owner) == OK) {
+        bool found_owns = eth_address_equal(&found->delegation.owner, &owner);
+        if (found_owns != eth_address_equal(&held->delegation.owner, &owner)) {
+            return found_owns;
+        }
+    }
+    return record_outranks(found, held);
+}
+
 // Decides about a claim that is not admitted yet.
 static void weigh(struct node *node, struct now now, struct peer *peer, const struct claim *found,
     const struct address *from)
@@ -257,16 +276,19 @@ static void weigh(struct node *node, struct now now, struct peer *peer, const st
         return;
     }
     if (verdict.kind == VERDICT_NO) {
-        peer->doubt.held = peer->doubt.held && found != &peer->doubt;
         report_refused(node, now, peer, &verdict, from);
+        if (found == &peer->doubt) {
+            peer->doubt.held = false;
+            peer->get_backoff_ms = 0;
+            search_start(node, now, peer);
+        }
         return;
     }
     if (!peer->claim.held) {
         peer->verdict = verdict;
         peer->judged = true;
     }
-    if (found != &peer->doubt &&
-        (!peer->doubt.held || record_outranks(&found->record, &peer->doubt.record))) {
+    if (found != &peer->doubt && replaces_doubt(node, peer, &found->record)) {
         peer->doubt = *found;
         (void)gate_refresh(node->gate, &peer->token, now);
     }
@@ -395,7 +417,7 @@ void peer_on_alive(struct node *node, struct now now, struct peer *peer)
     }
     peer->take_over_at = mono_never();
     peer->inbox_at = mono_never();
-    search_stop(node, peer);
+    search_pause(node, now, peer);
     if (!peer->greeted) {
         talk_hello(node, peer);
     }

@@ -403,31 +403,43 @@ void rendezvous_on_intent(struct node *node, struct now now, const struct intent
     rendezvous_use_pending(node, now, peer);
 }
 
-void inbox_start(struct node *node, struct now now)
+void inbox_stop(struct node *node)
 {
     struct inbox *inbox = &node->inbox;
     struct node_effect effect = {.kind = EFFECT_DHT_CANCEL, .op = inbox->listen_op};
     if (inbox->listen_op != 0) {
         effects_push(&node->effects, &effect);
     }
-    inbox->listen_op = node_op(node);
+    effect.op = inbox->get_op;
+    if (inbox->get_op != 0) {
+        effects_push(&node->effects, &effect);
+    }
+    inbox->listen_op = 0;
+    inbox->get_op = 0;
     inbox->read_at = mono_never();
+}
+
+void inbox_start(struct node *node, struct now now)
+{
+    struct inbox *inbox = &node->inbox;
+    inbox_stop(node);
+    if (node->seat.state == SEAT_DISPLACED) {
+        return;
+    }
+    inbox->listen_op = node_op(node);
     inbox->window_at = now.mono;
     inbox->window_count = 0;
-    effect.kind = EFFECT_DHT_LISTEN;
-    effect.op = inbox->listen_op;
-    effect.key = key_of_inbox(&node->config.keys, &node->config.token);
+    struct node_effect effect = {.kind = EFFECT_DHT_LISTEN,
+        .op = inbox->listen_op,
+        .key = key_of_inbox(&node->config.keys, &node->config.token)};
     effects_push(&node->effects, &effect);
 }
 
 // A flooded inbox is not listened to: it is read now and then, until a minute was calm.
 static void inbox_mute(struct node *node, struct now now)
 {
-    struct inbox *inbox = &node->inbox;
-    struct node_effect effect = {.kind = EFFECT_DHT_CANCEL, .op = inbox->listen_op};
-    effects_push(&node->effects, &effect);
-    inbox->listen_op = 0;
-    inbox->read_at = mono_add(now.mono, INBOX_READ_MS);
+    inbox_stop(node);
+    node->inbox.read_at = mono_add(now.mono, INBOX_READ_MS);
 }
 
 void inbox_on_value(struct node *node, struct now now, struct span value)
@@ -455,10 +467,14 @@ void inbox_on_deadline(struct node *node, struct now now)
     if (!mono_due(inbox->read_at, now.mono)) {
         return;
     }
-    if (mono_since(inbox->window_at, now.mono) >= 60000 &&
-        inbox->window_count <= INBOX_VALUES_PER_MINUTE) {
-        inbox_start(node, now);
-        return;
+    if (mono_since(inbox->window_at, now.mono) >= 60000) {
+        if (inbox->window_count <= INBOX_VALUES_PER_MINUTE) {
+            inbox_start(node, now);
+            return;
+        }
+        // Nothing at all may come from now on: that is a calm minute, too.
+        inbox->window_at = now.mono;
+        inbox->window_count = 0;
     }
     inbox->read_at = mono_add(now.mono, INBOX_READ_MS);
     struct node_effect effect = {.kind = EFFECT_DHT_CANCEL, .op = inbox->get_op};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Where a peer's record comes from: one get at once, a listen while the peer is not connected (for
-// so many peers at a time), and further gets with a growing pause.
+// so many peers at a time), and further gets with a growing pause. Of a connected peer the record
+// is read now and then: a tombstone, or the next node in its seat, comes by no other way.
 #include "node/inner.h"
 
 static size_t listens(const struct node *node)
@@ -22,25 +23,32 @@ static void cancel(struct node *node, uint64_t *op)
     }
 }
 
+static void get(struct node *node, struct now now, struct peer *peer)
+{
+    peer->get_op = node_op(node);
+    peer->get_deadline = mono_add(now.mono, GET_TIMEOUT_MS);
+    peer->get_at = mono_never();
+    struct node_effect effect = {.kind = EFFECT_DHT_GET,
+        .op = peer->get_op,
+        .key = key_of_record(&node->config.keys, &peer->token),
+        .token = peer->token};
+    effects_push(&node->effects, &effect);
+}
+
 void search_start(struct node *node, struct now now, struct peer *peer)
 {
     if (!node->joined || peer->state == PEER_CONNECTED) {
         return;
     }
-    struct node_effect effect = {
-        .key = key_of_record(&node->config.keys, &peer->token), .token = peer->token};
     if (peer->get_op == 0) {
-        peer->get_op = node_op(node);
-        peer->get_deadline = mono_add(now.mono, GET_TIMEOUT_MS);
-        peer->get_at = mono_never();
-        effect.kind = EFFECT_DHT_GET;
-        effect.op = peer->get_op;
-        effects_push(&node->effects, &effect);
+        get(node, now, peer);
     }
     if (peer->listen_op == 0 && !peer->knocking && listens(node) < LISTENS_MAX) {
         peer->listen_op = node_op(node);
-        effect.kind = EFFECT_DHT_LISTEN;
-        effect.op = peer->listen_op;
+        struct node_effect effect = {.kind = EFFECT_DHT_LISTEN,
+            .op = peer->listen_op,
+            .key = key_of_record(&node->config.keys, &peer->token),
+            .token = peer->token};
         effects_push(&node->effects, &effect);
     }
 }
@@ -54,11 +62,18 @@ void search_stop(struct node *node, struct peer *peer)
     peer->get_backoff_ms = 0;
 }
 
+void search_pause(struct node *node, struct now now, struct peer *peer)
+{
+    search_stop(node, peer);
+    peer->get_at = mono_add(now.mono, rng_jitter(&node->rng, REREAD_MS, 20));
+}
+
 void search_on_done(struct node *node, struct now now, struct peer *peer)
 {
     peer->get_op = 0;
     peer->get_deadline = mono_never();
     if (peer->state == PEER_CONNECTED) {
+        peer->get_at = mono_add(now.mono, rng_jitter(&node->rng, REREAD_MS, 20));
         return;
     }
     uint32_t next = peer->get_backoff_ms * 2;
@@ -75,6 +90,10 @@ void search_on_deadline(struct node *node, struct now now, struct peer *peer)
     }
     if (mono_due(peer->get_at, now.mono)) {
         peer->get_at = mono_never();
+        if (peer->state == PEER_CONNECTED) {
+            get(node, now, peer);
+            return;
+        }
         // Others may need the listen more: with many peers it goes round with the gets.
         if (listens(node) >= LISTENS_MAX) {
             cancel(node, &peer->listen_op);

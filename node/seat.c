@@ -162,6 +162,7 @@ static void displace(struct node *node, struct now now)
             peer_close(node, now, &node->peers[i]);
         }
     }
+    inbox_stop(node);
 }
 
 void seat_on_value(struct node *node, struct now now, struct span value)
@@ -189,8 +190,11 @@ void seat_on_value(struct node *node, struct now now, struct span value)
     // Only a claim that the chain says yes to takes the seat.
     struct gate_claim claim = {
         .delegation = &seen.delegation, .wg_key = seen.wg_key, .sequence = seen.sequence};
-    if (own_key || gate_decide(node->gate, now, &claim).kind == VERDICT_YES) {
+    struct verdict verdict = gate_decide(node->gate, now, &claim);
+    if (own_key || verdict.kind == VERDICT_YES) {
         displace(node, now);
+    } else if (verdict.reason == REASON_TOMBSTONE) {
+        seat_judge(node, now); // the owner has retired this node: nobody sits here
     }
 }
 
