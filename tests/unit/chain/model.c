@@ -386,59 +386,66 @@ static bool answer_method(struct model *model, struct model_provider *provider, 
     return answer_call(model, provider, params, ret);
 }
 
-static void deliver(struct model *model, uint64_t id, enum rpc_outcome outcome, int http_status,
-    uint32_t retry_after_ms, struct span body)
+static void reply_failed(struct model_reply *ret, enum rpc_outcome outcome)
 {
-    struct rpc_reply reply = {.outcome = outcome,
-        .http_status = http_status,
-        .retry_after_ms = retry_after_ms,
-        .body = body};
-    gate_on_reply(model->gate, model->now, id, &reply);
+    *ret = (struct model_reply){.comes = true, .reply = {.outcome = outcome}};
 }
 
-static void deliver_text(struct model *model, uint64_t id, int http_status, const char *text)
+static void reply_bytes(struct model_reply *ret, int http_status, struct span body)
 {
-    deliver(model, id, RPC_ANSWERED, http_status, 0, span_of_text(text));
+    struct bytes copy = {0};
+    put(&copy, body.data, body.size);
+    *ret = (struct model_reply){.comes = true,
+        .reply = {.outcome = RPC_ANSWERED,
+            .http_status = http_status,
+            .body = span_of(copy.data, copy.size)},
+        .owned = copy.data};
+}
+
+static void reply_text(struct model_reply *ret, int http_status, const char *text)
+{
+    reply_bytes(ret, http_status, span_of_text(text));
 }
 
 // True if the fault alone decides the reply.
-static bool answer_fault(struct model *model, const struct gate_call *call, enum model_fault fault)
+static bool answer_fault(enum model_fault fault, uint64_t id, struct model_reply *ret)
 {
     char text[160];
     switch (fault) {
     case FAULT_DEAD:
-        deliver(model, call->id, RPC_UNREACHABLE, 0, 0, span_of(NULL, 0));
+        reply_failed(ret, RPC_UNREACHABLE);
         return true;
     case FAULT_HANG:
-        deliver(model, call->id, RPC_TIMEOUT, 0, 0, span_of(NULL, 0));
+        reply_failed(ret, RPC_TIMEOUT);
         return true;
     case FAULT_HUGE:
-        deliver(model, call->id, RPC_TOO_LARGE, 0, 0, span_of(NULL, 0));
+        reply_failed(ret, RPC_TOO_LARGE);
         return true;
     case FAULT_HTML:
-        deliver_text(model, call->id, 502, "<html><body>Bad Gateway</body></html>");
+        reply_text(ret, 502, "<html><body>Bad Gateway</body></html>");
         return true;
     case FAULT_DUPLICATE:
         (void)snprintf(text, sizeof text,
             "{\"jsonrpc\":\"2.0\",\"id\":%" PRIu64 ",\"result\":\"0x7a69\",\"result\":\"0x1\"}",
-            call->id);
-        deliver_text(model, call->id, 200, text);
+            id);
+        reply_text(ret, 200, text);
         return true;
     case FAULT_DEEP: {
         static char deep[100001];
         memset(deep, '[', sizeof deep - 1);
-        deliver_text(model, call->id, 200, deep);
+        reply_text(ret, 200, deep);
         return true;
     }
     case FAULT_NO_RESULT:
-        (void)snprintf(text, sizeof text, "{\"jsonrpc\":\"2.0\",\"id\":%" PRIu64 "}", call->id);
-        deliver_text(model, call->id, 200, text);
+        (void)snprintf(text, sizeof text, "{\"jsonrpc\":\"2.0\",\"id\":%" PRIu64 "}", id);
+        reply_text(ret, 200, text);
         return true;
     case FAULT_RATE_HTTP:
-        deliver(model, call->id, RPC_ANSWERED, 429, 7000, span_of_text("slow down"));
+        reply_text(ret, 429, "slow down");
+        ret->reply.retry_after_ms = 7000;
         return true;
     case FAULT_RATE_RPC:
-        deliver_text(model, call->id, 200,
+        reply_text(ret, 200,
             "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32016,"
             "\"message\":\"over rate limit\"}}");
         return true;
@@ -455,34 +462,52 @@ static bool answer_fault(struct model *model, const struct gate_call *call, enum
     return false;
 }
 
-static void answer(struct model *model, const struct gate_call *call)
+void model_answer(
+    struct model *model, size_t index, uint64_t id, struct span request, struct model_reply *ret)
 {
-    struct model_provider *provider = &model->providers[call->provider];
+    struct model_provider *provider = &model->providers[index];
+    *ret = (struct model_reply){.comes = false};
     provider->calls++;
-    if (answer_fault(model, call, provider->fault)) {
+    if (answer_fault(provider->fault, id, ret)) {
         return;
     }
     json_t *root =
-        json_loadb((const char *)call->body.data, call->body.size, JSON_REJECT_DUPLICATES, NULL);
+        json_loadb((const char *)request.data, request.size, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(root);
-    assert_int_equal(json_integer_value(json_object_get(root, "id")), (json_int_t)call->id);
+    assert_int_equal(json_integer_value(json_object_get(root, "id")), (json_int_t)id);
     struct bytes body = {0};
     char head[96];
-    uint64_t id = call->id + (provider->fault == FAULT_WRONG_ID ? 1 : 0);
     (void)snprintf(head, sizeof head, "%s{\"jsonrpc\":\"2.0\",\"id\":%" PRIu64 ",",
-        provider->fault == FAULT_ARRAY ? "[" : "", id);
+        provider->fault == FAULT_ARRAY ? "[" : "",
+        id + (provider->fault == FAULT_WRONG_ID ? 1 : 0));
     put_text(&body, head);
     bool answered = answer_method(model, provider,
         json_string_value(json_object_get(root, "method")), json_object_get(root, "params"), &body);
     put_text(&body, provider->fault == FAULT_ARRAY ? "}]" : "}");
     size_t size = provider->fault == FAULT_TRUNCATED ? body.size / 2 : body.size;
     if (!answered) {
-        deliver(model, call->id, RPC_TIMEOUT, 0, 0, span_of(NULL, 0));
+        reply_failed(ret, RPC_TIMEOUT);
     } else {
-        deliver(model, call->id, RPC_ANSWERED, 200, 0, span_of(body.data, size));
+        reply_bytes(ret, 200, span_of(body.data, size));
     }
     free(body.data);
     json_decref(root);
+}
+
+void model_reply_clear(struct model_reply *reply)
+{
+    free(reply->owned);
+    *reply = (struct model_reply){.comes = false};
+}
+
+static void answer(struct model *model, const struct gate_call *call)
+{
+    struct model_reply reply;
+    model_answer(model, call->provider, call->id, call->body, &reply);
+    if (reply.comes) {
+        gate_on_reply(model->gate, model->now, call->id, &reply.reply);
+    }
+    model_reply_clear(&reply);
 }
 
 static void collect_events(struct model *model)

@@ -106,6 +106,19 @@ void model_settle(struct model *model);
 // Lets time pass, deadline by deadline.
 void model_advance(struct model *model, uint64_t ms);
 
+// What a provider sends back; `comes` is false if it stays silent.
+struct model_reply {
+    bool comes;
+    struct rpc_reply reply;
+    uint8_t *owned;
+};
+
+// For those who drive a gate by other means: the reply of provider `index` to `request`, which has
+// the id `id`. model_reply_clear frees it.
+void model_answer(
+    struct model *model, size_t index, uint64_t id, struct span request, struct model_reply *ret);
+void model_reply_clear(struct model_reply *reply);
+
 struct model_token *model_token(struct model *model, uint64_t id);
 void model_set_owner(struct model *model, uint64_t id, struct eth_address owner);
 uint64_t model_block(const struct model *model);
