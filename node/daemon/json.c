@@ -181,6 +181,15 @@ static json_t *json_network(const struct daemon *daemon, const struct node_statu
         contract_profile_name(status->profile));
 }
 
+// A provider's key stands in the path of its URL: pages and answers show what comes before it.
+static void format_origin(const char *url, char ret[static CONFIG_URL_SIZE])
+{
+    const char *host = strstr(url, "://");
+    size_t size = host == NULL ? 0 : (size_t)(host - url) + 3;
+    size += strcspn(url + size, "/?#");
+    (void)snprintf(ret, CONFIG_URL_SIZE, "%.*s", (int)size, url);
+}
+
 static json_t *json_providers(struct daemon *daemon)
 {
     json_t *list = json_array();
@@ -190,8 +199,10 @@ static json_t *json_providers(struct daemon *daemon)
         json_t *age = provider.head_time_s == 0 || provider.head_time_s > now_s
                           ? json_null()
                           : json_integer((json_int_t)(now_s - provider.head_time_s));
+        char origin[CONFIG_URL_SIZE];
+        format_origin(daemon->rpcs[i].url, origin);
         (void)json_array_append_new(
-            list, json_pack("{s:s,s:s,s:s,s:o,s:I,s:I}", "url", daemon->rpcs[i].url, "source",
+            list, json_pack("{s:s,s:s,s:s,s:o,s:I,s:I}", "url", origin, "source",
                       daemon->rpcs[i].suggested ? "manifest" : "config", "health",
                       provider_health_name(provider.health), "head_age_s", age, "calls",
                       (json_int_t)provider.calls, "faults", (json_int_t)provider.faults));
@@ -226,7 +237,9 @@ static json_t *json_outside(const struct daemon *daemon, const struct node_statu
 {
     json_t *list = json_array();
     for (size_t i = 0; i < daemon->rpc_count; i++) {
-        (void)json_array_append_new(list, json_string(daemon->rpcs[i].url));
+        char origin[CONFIG_URL_SIZE];
+        format_origin(daemon->rpcs[i].url, origin);
+        (void)json_array_append_new(list, json_string(origin));
     }
     for (size_t i = 0; i < status->reflector_count; i++) {
         (void)json_array_append_new(list, json_address(&status->reflectors[i]));
@@ -457,19 +470,26 @@ static void add_dht(struct daemon *daemon, struct metrics *metrics)
     }
 }
 
+static void add_provider(struct metrics *metrics, const char *name, const char *help,
+    const struct daemon *daemon, size_t index, uint64_t value)
+{
+    char number[24];
+    char origin[CONFIG_URL_SIZE];
+    (void)snprintf(number, sizeof number, "%zu", index);
+    format_origin(daemon->rpcs[index].url, origin);
+    const struct metric_label labels[] = {{"provider", number}, {"url", origin}};
+    metrics_add_u64(metrics, name, help, METRIC_COUNTER, labels, 2, value);
+}
+
 static void add_providers(struct daemon *daemon, struct metrics *metrics)
 {
     for (size_t i = 0; i < daemon->rpc_count; i++) {
-        struct gate_provider_status provider = node_provider_status(daemon->node, i, daemon->now);
-        const struct metric_label label = {"url", daemon->rpcs[i].url};
-        metrics_add_u64(metrics, "deedmesh_rpc_calls_total", "Calls to the RPC provider.",
-            METRIC_COUNTER, &label, 1, provider.calls);
+        add_provider(metrics, "deedmesh_rpc_calls_total", "Calls to the RPC provider.", daemon, i,
+            node_provider_status(daemon->node, i, daemon->now).calls);
     }
     for (size_t i = 0; i < daemon->rpc_count; i++) {
-        struct gate_provider_status provider = node_provider_status(daemon->node, i, daemon->now);
-        const struct metric_label label = {"url", daemon->rpcs[i].url};
-        metrics_add_u64(metrics, "deedmesh_rpc_faults_total", "Calls that failed.", METRIC_COUNTER,
-            &label, 1, provider.faults);
+        add_provider(metrics, "deedmesh_rpc_faults_total", "Calls that failed.", daemon, i,
+            node_provider_status(daemon->node, i, daemon->now).faults);
     }
 }
 
