@@ -574,6 +574,9 @@ void daemon_stop(struct daemon *daemon)
         setup_save(daemon);
         setup_save_dht_nodes(daemon);
     }
+    if (daemon->saver != NULL) {
+        saver_flush(daemon->saver);
+    }
     close_poll(&daemon->monitor_poll, &daemon->monitor_open);
     close_poll(&daemon->chain_poll, &daemon->chain_watched);
     close_poll(&daemon->device_poll, &daemon->device_watched);

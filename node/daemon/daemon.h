@@ -20,6 +20,7 @@
 #include "nat/port_linux.h"
 #include "node/daemon/control.h"
 #include "node/daemon/http.h"
+#include "node/daemon/saver.h"
 #include "node/instance/config.h"
 #include "node/instance/state.h"
 #include "node/node.h"
@@ -104,6 +105,8 @@ struct daemon {
     struct daemon_options options;
     struct config config;
     struct state *state;
+    struct saver *saver;
+    char save_error[STATE_ERROR_SIZE]; // of the last write; empty = it went well
     uv_loop_t loop;
     uv_timer_t timer;
     uv_signal_t signals[2];

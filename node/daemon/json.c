@@ -283,6 +283,9 @@ static json_t *json_warnings(const struct daemon *daemon, const struct node_stat
         warn(list, "more members than mesh_max: peers are connected by `deedmesh ping` or "
                    "[node] connect only");
     }
+    if (daemon->save_error[0] != '\0') {
+        warn(list, daemon->save_error);
+    }
     if (daemon->config.allow_http) {
         warn(list, "allow_http is on: plain http to RPC providers can be altered on the way");
     }

@@ -185,6 +185,7 @@ static void release(struct daemon *daemon)
     wg_link_close(daemon->link);
     dht_core_destroy(daemon->dht);
     node_destroy(daemon->node);
+    saver_free(daemon->saver);
     state_close(daemon->state);
     free(daemon->policy_tables);
     free(daemon->wg_entries);

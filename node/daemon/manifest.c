@@ -102,11 +102,9 @@ static const char *find_fault(const struct daemon *daemon, const struct manifest
 
 static void pin(struct daemon *daemon, struct span bytes)
 {
-    struct state_error error;
-    enum status status =
-        state_write(daemon->state, STATE_MANIFEST, MANIFEST_CONTENT_VERSION, bytes, &error);
-    if (status != OK) {
-        log_event(LOG_LEVEL_ERROR, "manifest_not_saved", NULL, "%s", error.text);
+    if (saver_put(daemon->saver, STATE_MANIFEST, MANIFEST_CONTENT_VERSION, bytes) != OK) {
+        log_event(
+            LOG_LEVEL_ERROR, "manifest_not_saved", NULL, "the manifest is not saved: no memory");
     }
     memcpy(daemon->manifest_bytes, bytes.data, bytes.size);
     daemon->manifest_size = (uint16_t)bytes.size;

@@ -89,6 +89,16 @@ static enum status read_seat(struct daemon *daemon)
     return OK;
 }
 
+static void on_saved(void *context, enum state_kind kind, const char *error)
+{
+    struct daemon *daemon = context;
+    if (error != NULL) {
+        log_event(LOG_LEVEL_ERROR,
+            kind == STATE_MANIFEST ? "manifest_not_saved" : "state_not_saved", NULL, "%s", error);
+    }
+    (void)snprintf(daemon->save_error, sizeof daemon->save_error, "%s", error != NULL ? error : "");
+}
+
 enum status setup_read(struct daemon *daemon)
 {
     struct config_error config_error;
@@ -108,7 +118,14 @@ enum status setup_read(struct daemon *daemon)
     if (status == OK) {
         status = state_lock(daemon->state, &error);
     }
-    return status == OK ? read_seat(daemon) : fail_with(daemon, status, error.text);
+    if (status != OK) {
+        return fail_with(daemon, status, error.text);
+    }
+    daemon->saver = saver_new(&daemon->loop, daemon->state, on_saved, daemon);
+    if (daemon->saver == NULL) {
+        return fail_with(daemon, ERR_FULL, "there is not enough memory");
+    }
+    return read_seat(daemon);
 }
 
 static enum status resolve_host(
@@ -415,11 +432,9 @@ void setup_save(struct daemon *daemon)
         return;
     }
     struct writer writer = writer_of(bytes, capacity);
-    struct state_error error;
-    if (node_export(daemon->node, daemon->now, &writer) == OK &&
-        state_write(daemon->state, STATE_CORE, CORE_CONTENT_VERSION, writer_written(&writer),
-            &error) != OK) {
-        log_event(LOG_LEVEL_ERROR, "state_not_saved", NULL, "%s", error.text);
+    if (node_export(daemon->node, daemon->now, &writer) != OK ||
+        saver_put(daemon->saver, STATE_CORE, CORE_CONTENT_VERSION, writer_written(&writer)) != OK) {
+        on_saved(daemon, STATE_CORE, "the state of the node is not saved: not enough memory");
     }
     free(bytes);
 }
@@ -437,10 +452,10 @@ void setup_save_dht_nodes(struct daemon *daemon)
         write_bytes(&writer, nodes[i].address.ip, sizeof nodes[i].address.ip);
         write_u16(&writer, nodes[i].address.port);
     }
-    struct state_error error;
-    if (count > 0 && state_write(daemon->state, STATE_DHT_NODES, NODES_CONTENT_VERSION,
-                         writer_written(&writer), &error) != OK) {
-        log_event(LOG_LEVEL_ERROR, "state_not_saved", NULL, "%s", error.text);
+    if (count > 0) {
+        // A cache: without memory for it there is none.
+        (void)!saver_put(
+            daemon->saver, STATE_DHT_NODES, NODES_CONTENT_VERSION, writer_written(&writer));
     }
 }
 
