@@ -165,11 +165,12 @@ struct peer {
     struct mono heard_at; // last message inside the tunnel
     bool greeted;         // our hello went out in this session
     struct budget forwards;
+    struct budget hints;
 };
 
 struct member {
     struct token_id token;
-    bool enumerated; // found on chain; otherwise a hint
+    bool on_chain; // otherwise a hint
 };
 
 struct inbox {
@@ -244,6 +245,8 @@ struct peer *peer_find(struct node *node, const struct token_id *token);
 struct peer *peer_open(
     struct node *node, struct now now, const struct token_id *token, bool knocking);
 void peer_close(struct node *node, struct now now, struct peer *peer);
+// Closes one that has got nowhere, in favour of one that a person asks for. False if there is none.
+bool peer_make_room(struct node *node, struct now now);
 void peer_set_state(struct peer *peer, struct mono now, enum peer_state state);
 // Takes a value that claims to be this peer's record. `from` is set if it came straight from there.
 void peer_on_record(struct node *node, struct now now, struct peer *peer, struct span value,
@@ -303,7 +306,13 @@ void talk_on_message(
     struct node *node, struct now now, const struct address *from, struct span bytes);
 
 // members.c
-void members_add(struct node *node, struct now now, const struct token_id *token, bool enumerated);
+void members_add(struct node *node, struct now now, const struct token_id *token);
+// A member says that `token` exists: the chain is asked.
+void members_hint(struct node *node, struct now now, const struct token_id *token);
+// The gate has news of `token`.
+void members_on_reading(struct node *node, struct now now, const struct token_id *token);
+// Those that are on chain.
+size_t members_count(const struct node *node);
 void members_fill(struct node *node, struct now now);
 
 // saved.c

@@ -146,10 +146,11 @@ static void drain_gate(struct node *node, struct now now)
             if (peer != NULL) {
                 peer_judge(node, now, peer);
             }
+            members_on_reading(node, now, &event.token);
             break;
         }
         case GATE_EVENT_MEMBER:
-            members_add(node, now, &event.token, true);
+            members_add(node, now, &event.token);
             break;
         case GATE_EVENT_MEMBER_GONE:
         case GATE_EVENT_ENUMERATED:
@@ -568,6 +569,9 @@ enum status node_want_peer(struct node *node, struct now now, const struct token
         return ERR_BUSY;
     }
     struct peer *peer = peer_open(node, now, token, false);
+    if (peer == NULL && peer_make_room(node, now)) {
+        peer = peer_open(node, now, token, false);
+    }
     if (peer == NULL) {
         return ERR_FULL;
     }

@@ -78,6 +78,24 @@ static struct peer *peer_room(struct node *node, struct now now, bool knocking)
     return room;
 }
 
+bool peer_make_room(struct node *node, struct now now)
+{
+    struct peer *oldest = NULL;
+    for (size_t i = 0; i < node->config.capacity.peers; i++) {
+        struct peer *peer = &node->peers[i];
+        if (!peer->used || peer->state != PEER_SEARCHING || peer->device_remove_due) {
+            continue;
+        }
+        bool first = oldest == NULL || (oldest->wanted && !peer->wanted);
+        bool older = first || (oldest->wanted == peer->wanted && peer->since.ms < oldest->since.ms);
+        oldest = older ? peer : oldest;
+    }
+    if (oldest != NULL) {
+        peer_close(node, now, oldest);
+    }
+    return oldest != NULL;
+}
+
 struct peer *peer_open(
     struct node *node, struct now now, const struct token_id *token, bool knocking)
 {

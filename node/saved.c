@@ -23,11 +23,25 @@ size_t node_state_size_max(const struct node *node)
            (size_t)node->config.capacity.peers * SAVED_PEER_SIZE;
 }
 
+// What is believed of the peer, or what waits to be judged: a crash soon after a start must not
+// lose what the last run knew.
+static const struct claim *kept_claim(const struct peer *peer)
+{
+    if (!peer->used) {
+        return NULL;
+    }
+    if (peer->claim.held) {
+        return &peer->claim;
+    }
+    return peer->doubt.held ? &peer->doubt : NULL;
+}
+
 static void write_peer(struct writer *writer, const struct peer *peer)
 {
+    const struct claim *claim = kept_claim(peer);
     write_bytes(writer, peer->token.bytes, sizeof peer->token.bytes);
-    write_u16(writer, peer->claim.value_size);
-    write_bytes(writer, peer->claim.value, peer->claim.value_size);
+    write_u16(writer, claim->value_size);
+    write_bytes(writer, claim->value, claim->value_size);
     write_u8(writer, (uint8_t)peer->last_endpoint.family);
     write_bytes(writer, peer->last_endpoint.ip, sizeof peer->last_endpoint.ip);
     write_u16(writer, peer->last_endpoint.port);
@@ -58,11 +72,11 @@ enum status node_export(struct node *node, struct now now, struct writer *writer
     write_gate(node, now, writer);
     uint16_t count = 0;
     for (size_t i = 0; i < node->config.capacity.peers; i++) {
-        count = (uint16_t)(count + (node->peers[i].used && node->peers[i].claim.held));
+        count = (uint16_t)(count + (kept_claim(&node->peers[i]) != NULL));
     }
     write_u16(writer, count);
     for (size_t i = 0; i < node->config.capacity.peers; i++) {
-        if (node->peers[i].used && node->peers[i].claim.held) {
+        if (kept_claim(&node->peers[i]) != NULL) {
             write_peer(writer, &node->peers[i]);
         }
     }

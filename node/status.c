@@ -39,8 +39,8 @@ void node_status(struct node *node, struct now now, struct node_status *ret)
         .reflector_count = node->mapping.reflector_count,
         .trust = gate_trust(node->gate),
         .profile = gate_profile(node->gate),
-        .members = node->member_count,
-        .on_demand = node->member_count > node->config.mesh_max,
+        .members = members_count(node),
+        .on_demand = members_count(node) > node->config.mesh_max,
         .counters = node->counters,
         .effects_dropped = node->effects.dropped};
     overlay_addresses(node, &node->config.token, &ret->ipv6, &ret->ipv4);

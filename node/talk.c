@@ -48,11 +48,15 @@ void talk_hello(struct node *node, struct peer *peer)
 static void on_hello(
     struct node *node, struct now now, struct peer *peer, const struct message *message)
 {
+    // The budget of a hello in every new tunnel, not of chain reads at a member's pleasure.
+    const struct budget_rate rate = {.per_second = 1, .burst = 2 * MESSAGE_TOKENS_MAX};
     if (message->record.size > 0) {
         peer_on_record(node, now, peer, message->record, NULL);
     }
     for (size_t i = 0; i < message->token_count; i++) {
-        members_add(node, now, &message->tokens[i], false);
+        if (budget_take(&peer->hints, &rate, now.mono, 1)) {
+            members_hint(node, now, &message->tokens[i]);
+        }
     }
 }
 
