@@ -5,19 +5,6 @@
 
 #include <string.h>
 
-const char *contract_profile_name(enum contract_profile profile)
-{
-    switch (profile) {
-    case PROFILE_DETECT:
-        return "detect";
-    case PROFILE_ERC721:
-        return "erc721";
-    case PROFILE_DSTACK_ACCESS:
-        return "dstack-access";
-    }
-    return "invalid";
-}
-
 const char *verdict_kind_name(enum verdict_kind kind)
 {
     switch (kind) {
