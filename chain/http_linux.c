@@ -11,16 +11,16 @@
 // body's size trusts Content-Length, so the write callback counts for itself.
 #include "chain/http.h"
 
-#include <arpa/inet.h>
+#include "base/clock_posix.h"
+#include "base/socket_posix.h"
+
 #include <curl/curl.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -87,13 +87,6 @@ struct chain_http {
     struct call *drained; // whose body the caller may still look at
 };
 
-static uint64_t monotonic_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 // libcurl's sockets and timer.
 
 static int on_socket_change(CURL *, curl_socket_t fd, int what, void *user, void *)
@@ -133,35 +126,13 @@ static int on_timer_change(CURLM *, long timeout_ms, void *user)
 
 // What libcurl asks and tells during a transfer.
 
-static bool address_of_socket(const struct sockaddr *from, size_t size, struct address *ret)
-{
-    struct address address = {0};
-    if (from->sa_family == AF_INET && size >= sizeof(struct sockaddr_in)) {
-        struct sockaddr_in ipv4;
-        memcpy(&ipv4, from, sizeof ipv4);
-        address.family = FAMILY_IPV4;
-        memcpy(address.ip, &ipv4.sin_addr, sizeof ipv4.sin_addr);
-        address.port = ntohs(ipv4.sin_port);
-    } else if (from->sa_family == AF_INET6 && size >= sizeof(struct sockaddr_in6)) {
-        struct sockaddr_in6 ipv6;
-        memcpy(&ipv6, from, sizeof ipv6);
-        address.family = FAMILY_IPV6;
-        memcpy(address.ip, &ipv6.sin6_addr, sizeof ipv6.sin6_addr);
-        address.port = ntohs(ipv6.sin6_port);
-    } else {
-        return false;
-    }
-    *ret = address;
-    return true;
-}
-
 // The name has been resolved: the address must still be one that the rules allow.
 static curl_socket_t on_open(void *user, curlsocktype, struct curl_sockaddr *where)
 {
     struct call *call = user;
     const struct provider *provider = call->provider;
-    struct address address;
-    if (!address_of_socket(&where->addr, where->addrlen, &address) ||
+    struct address address = address_of_socket(&where->addr, where->addrlen);
+    if (!address_is_set(&address) ||
         !chain_url_address_allowed(&provider->parsed, &provider->rules, &address)) {
         call->forbidden = true;
         return CURL_SOCKET_BAD;
@@ -211,7 +182,7 @@ static bool set_transfer(struct call *call)
 {
     const struct chain_http *http = call->http;
     CURL *easy = call->easy;
-    uint64_t now = monotonic_ms();
+    uint64_t now = clock_mono().ms;
     // 0 would mean no limit.
     long rest_ms = call->deadline_ms > now ? (long)(call->deadline_ms - now) : 1;
     bool plain = !call->provider->parsed.tls;
@@ -312,7 +283,7 @@ static bool is_worth_retrying(const struct call *call, CURLcode code)
 {
     bool broken = code == CURLE_HTTP2 || code == CURLE_GOT_NOTHING || code == CURLE_SEND_ERROR ||
                   code == CURLE_RECV_ERROR || code == CURLE_HTTP2_STREAM;
-    return broken && !call->retried && !call->too_large && monotonic_ms() < call->deadline_ms;
+    return broken && !call->retried && !call->too_large && clock_mono().ms < call->deadline_ms;
 }
 
 static uint64_t retry_after_of(CURL *easy)
@@ -332,7 +303,7 @@ static void finish(struct call *call, CURLcode code)
     call->reply.outcome = outcome_of(call, code);
     call->reply.status = status > 0 && status <= UINT16_MAX ? (uint16_t)status : 0;
     call->reply.retry_after_ms = retry_after_of(call->easy);
-    call->reply.took_ms = monotonic_ms() - call->started_ms;
+    call->reply.took_ms = clock_mono().ms - call->started_ms;
     bool answered = call->reply.outcome == CHAIN_HTTP_ANSWERED;
     call->reply.body = answered ? span_of(call->body, call->body_size) : span_of(NULL, 0);
     call->state = CALL_DONE;
@@ -408,7 +379,7 @@ enum status chain_http_submit(struct chain_http *http, const struct chain_http_c
     call->request_size = order->body.size;
     call->provider = &http->providers[order->provider];
     call->body_max = order->body_max == 0 ? http->body_max : order->body_max;
-    call->started_ms = monotonic_ms();
+    call->started_ms = clock_mono().ms;
     uint32_t timeout_ms = order->timeout_ms == 0 ? http->timeout_ms : order->timeout_ms;
     call->deadline_ms = call->started_ms + timeout_ms;
     call->reply = (struct chain_http_reply){.call_id = order->id, .provider = order->provider};

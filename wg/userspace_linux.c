@@ -7,6 +7,7 @@
 // before we have tidied up, and carries DEEDMESH_INSTANCE=NAME in its environment: that tells our
 // own leftovers from other people's even if we were killed before the interface had its alias.
 // Processes are held by pidfd, so that a signal can never hit a stranger who got the pid later.
+#include "base/clock_posix.h"
 #include "wg/backend.h"
 #include "wg/detail_posix.h"
 #include "wg/uapi.h"
@@ -26,7 +27,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -53,20 +53,13 @@ struct wg_carrier {
 
 // --- time and buffers ----------------------------------------------------------------------------
 
-static int64_t clock_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-// Waits until `fd` has `events`; false if `deadline_ms` came first.
-static bool wait_for(int fd, short events, int64_t deadline_ms)
+// Waits until `fd` has `events`; false if `deadline` came first.
+static bool wait_for(int fd, short events, struct mono deadline)
 {
     for (;;) {
-        int64_t left = deadline_ms - clock_ms();
+        uint64_t left_ms = mono_since(clock_mono(), deadline);
         struct pollfd wait = {.fd = fd, .events = events};
-        int ready = poll(&wait, 1, left > 0 ? (int)left : 0);
+        int ready = poll(&wait, 1, (int)left_ms);
         if (ready > 0) {
             return true;
         }
@@ -152,11 +145,11 @@ static pid_t socket_peer(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
 }
 
-static int send_all(int fd, struct span text, int64_t deadline_ms)
+static int send_all(int fd, struct span text, struct mono deadline)
 {
     size_t sent = 0;
     while (sent < text.size) {
-        if (!wait_for(fd, POLLOUT, deadline_ms)) {
+        if (!wait_for(fd, POLLOUT, deadline)) {
             return ETIMEDOUT;
         }
         ssize_t size = send(fd, text.data + sent, text.size - sent, MSG_NOSIGNAL);
@@ -169,14 +162,14 @@ static int send_all(int fd, struct span text, int64_t deadline_ms)
 }
 
 // Reads up to the empty line that ends an answer.
-static int receive_all(struct wg_carrier *carrier, int fd, int64_t deadline_ms, size_t *ret_size)
+static int receive_all(struct wg_carrier *carrier, int fd, struct mono deadline, size_t *ret_size)
 {
     size_t size = 0;
     for (;;) {
         if (size == carrier->reply_capacity && !reply_grow(carrier)) {
             return EMSGSIZE;
         }
-        if (!wait_for(fd, POLLIN, deadline_ms)) {
+        if (!wait_for(fd, POLLIN, deadline)) {
             return ETIMEDOUT;
         }
         ssize_t part = recv(fd, carrier->reply + size, carrier->reply_capacity - size, 0);
@@ -198,12 +191,12 @@ static int receive_all(struct wg_carrier *carrier, int fd, int64_t deadline_ms, 
 static enum status exchange(struct wg_carrier *carrier, struct span request, struct span *ret_reply,
     struct wg_detail *detail)
 {
-    int64_t deadline_ms = clock_ms() + WG_REQUEST_TIMEOUT_MS;
+    struct mono deadline = mono_add(clock_mono(), WG_REQUEST_TIMEOUT_MS);
     size_t size = 0;
     int fd = socket_connect(carrier->name);
-    int error = fd < 0 ? errno : send_all(fd, request, deadline_ms);
+    int error = fd < 0 ? errno : send_all(fd, request, deadline);
     if (error == 0) {
-        error = receive_all(carrier, fd, deadline_ms, &size);
+        error = receive_all(carrier, fd, deadline, &size);
     }
     if (fd >= 0) {
         (void)close(fd);
@@ -319,7 +312,7 @@ static int userspace_exit_fd(const struct wg_carrier *carrier)
 
 static bool has_ended(const struct wg_carrier *carrier)
 {
-    return carrier->pid_fd >= 0 && wait_for(carrier->pid_fd, POLLIN, clock_ms());
+    return carrier->pid_fd >= 0 && wait_for(carrier->pid_fd, POLLIN, clock_mono());
 }
 
 // The last line of the process's own words, or "".
@@ -440,8 +433,8 @@ static enum status explain_failed_start(struct wg_carrier *carrier, struct wg_de
 // Waits until the new process answers on its socket.
 static enum status await_start(struct wg_carrier *carrier, struct wg_detail *detail)
 {
-    int64_t deadline_ms = clock_ms() + WG_START_TIMEOUT_MS;
-    while (clock_ms() < deadline_ms) {
+    struct mono deadline = mono_add(clock_mono(), WG_START_TIMEOUT_MS);
+    while (!mono_due(deadline, clock_mono())) {
         int fd = socket_connect(carrier->name);
         if (fd >= 0) {
             bool own = socket_peer(fd) == carrier->pid;
@@ -450,7 +443,7 @@ static enum status await_start(struct wg_carrier *carrier, struct wg_detail *det
                 return OK;
             }
         }
-        if (wait_for(carrier->pid_fd, POLLIN, clock_ms() + START_POLL_MS)) {
+        if (wait_for(carrier->pid_fd, POLLIN, mono_add(clock_mono(), START_POLL_MS))) {
             return explain_failed_start(carrier, detail);
         }
     }
@@ -460,10 +453,10 @@ static enum status await_start(struct wg_carrier *carrier, struct wg_detail *det
 }
 
 // Signals the process and waits for its end. True once it has ended.
-static bool end_by(struct wg_carrier *carrier, int signal, int64_t timeout_ms)
+static bool end_by(struct wg_carrier *carrier, int signal, uint64_t timeout_ms)
 {
     (void)pidfd_send_signal(carrier->pid_fd, signal, NULL, 0);
-    return wait_for(carrier->pid_fd, POLLIN, clock_ms() + timeout_ms);
+    return wait_for(carrier->pid_fd, POLLIN, mono_add(clock_mono(), timeout_ms));
 }
 
 static enum status userspace_destroy(struct wg_carrier *carrier, struct wg_detail *detail)

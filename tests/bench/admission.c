@@ -4,6 +4,7 @@
 // each 200 tokens) against one JSON-RPC batch of ownerOf calls. Run by bench_admission.
 //
 //     admission CHAIN_ID CONTRACT TOKENS ROUNDS URL
+#include "base/clock_posix.h"
 #include "chain/chain.h"
 #include "chain/http.h"
 
@@ -26,18 +27,6 @@ struct cost {
     size_t bytes_out;
     size_t bytes_in;
 };
-
-static struct now sample_now(void)
-{
-    struct timespec mono;
-    struct timespec unix_time;
-    (void)clock_gettime(CLOCK_MONOTONIC, &mono);
-    (void)clock_gettime(CLOCK_REALTIME, &unix_time);
-    return (struct now){
-        .mono.ms = (uint64_t)mono.tv_sec * 1000 + (uint64_t)mono.tv_nsec / 1000000,
-        .unix_time.ms = (uint64_t)unix_time.tv_sec * 1000 + (uint64_t)unix_time.tv_nsec / 1000000,
-    };
-}
 
 static double precise_ms(void)
 {
@@ -107,7 +96,7 @@ static void take_replies(struct bench *bench)
     while (chain_http_next_reply(bench->http, &reply)) {
         struct rpc_reply answer = chain_http_rpc_reply(&reply);
         bench->round.bytes_in += reply.body.size;
-        gate_on_reply(bench->gate, sample_now(), reply.call_id, &answer);
+        gate_on_reply(bench->gate, clock_now(), reply.call_id, &answer);
         bench->pending--;
         bench->end = precise_ms();
     }
@@ -119,7 +108,7 @@ static void measure_gate(struct bench *bench, size_t tokens, size_t rounds, stru
 {
     double deadline = precise_ms() + 1000.0 * 10 * (double)(rounds + 2);
     while (cost->rounds < rounds && precise_ms() < deadline) {
-        struct now now = sample_now();
+        struct now now = clock_now();
         gate_on_deadline(bench->gate, now);
         make_calls(bench, now);
         if (bench->pending == 0 && bench->round.calls > 0) {
@@ -131,7 +120,7 @@ static void measure_gate(struct bench *bench, size_t tokens, size_t rounds, stru
             }
             bench->round = (struct cost){0};
         }
-        wait_for(bench->http, mono_since(sample_now().mono, gate_next_deadline(bench->gate)));
+        wait_for(bench->http, mono_since(clock_now().mono, gate_next_deadline(bench->gate)));
         take_replies(bench);
         struct gate_event event;
         while (gate_next_event(bench->gate, &event)) {
@@ -144,7 +133,7 @@ static size_t count_yes(struct gate *gate, size_t tokens)
     size_t count = 0;
     for (uint64_t i = 1; i <= tokens; i++) {
         struct token_id token = token_id_of_u64(i);
-        count += gate_read(gate, &token, sample_now()).kind == VERDICT_YES;
+        count += gate_read(gate, &token, clock_now()).kind == VERDICT_YES;
     }
     return count;
 }
@@ -210,7 +199,7 @@ static double measure_profile(const struct gate_config *config, struct chain_htt
     }
     for (uint64_t i = 1; i <= tokens; i++) {
         struct token_id token = token_id_of_u64(i);
-        if (gate_watch(bench.gate, &token, sample_now()) != OK) {
+        if (gate_watch(bench.gate, &token, clock_now()) != OK) {
             gate_destroy(bench.gate);
             return 0;
         }

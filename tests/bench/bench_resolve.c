@@ -9,12 +9,12 @@
 // The swarm's nodes send DELAY_MS late (10), as over a wide-area path. With 0 the figures are of
 // computing alone: ours include reading and verifying the record (one Ed25519 signature), which the
 // stock reader leaves undone.
+#include "base/clock_posix.h"
+#include "base/socket_posix.h"
 #include "dht/core.h"
 #include "dht/dht.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <opendht/opendht_c.h>
 #include <poll.h>
 #include <signal.h>
@@ -49,12 +49,6 @@ static uint64_t now_us(void)
     return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
 }
 
-static struct now now_both(void)
-{
-    return (struct now){
-        .mono = {.ms = now_us() / 1000}, .unix_time = {.ms = (uint64_t)time(NULL) * 1000}};
-}
-
 static void fail(const char *what)
 {
     perror(what);
@@ -83,13 +77,11 @@ static struct dht_store_answer take(void *, struct now now, const struct dht_put
 
 static void node_open(struct node *node, uint16_t port)
 {
-    const struct sockaddr_in name = {
-        .sin_family = AF_INET,
-        .sin_port = htons(port),
-        .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)},
-    };
+    const struct address own = address_of_ipv4(127, 0, 0, 1, port);
+    struct sockaddr_storage name;
+    const socklen_t size = socket_address_of(&own, &name);
     node->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (node->fd < 0 || bind(node->fd, (const struct sockaddr *)&name, sizeof(name)) != 0) {
+    if (node->fd < 0 || bind(node->fd, (const struct sockaddr *)&name, size) != 0) {
         fail("bind");
     }
     struct dht_core_config config = {
@@ -104,8 +96,8 @@ static void node_open(struct node *node, uint16_t port)
     config.limits.puts_per_prefix = config.limits.puts_whole;
     randombytes_buf(config.seed, sizeof(config.seed));
     const struct address contact = address_of_ipv4(127, 0, 0, 1, PORT_FIRST);
-    if (dht_core_create(&config, now_both(), &node->core) != OK ||
-        (port != PORT_FIRST && dht_core_bootstrap(node->core, now_both(), &contact) != OK)) {
+    if (dht_core_create(&config, clock_now(), &node->core) != OK ||
+        (port != PORT_FIRST && dht_core_bootstrap(node->core, clock_now(), &contact) != OK)) {
         fail("engine");
     }
     node->keys = network_keys_of(&network, NULL);
@@ -127,9 +119,9 @@ static uint64_t delay_ms; // in the swarm's process alone
 
 static void send_now(int fd, const struct address *address, struct span bytes)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(address->port)};
-    memcpy(&to.sin_addr, address->ip, 4);
-    (void)sendto(fd, bytes.data, bytes.size, 0, (struct sockaddr *)&to, sizeof(to));
+    struct sockaddr_storage to;
+    const socklen_t size = socket_address_of(address, &to);
+    (void)sendto(fd, bytes.data, bytes.size, 0, (const struct sockaddr *)&to, size);
 }
 
 static void send_late(int fd, const struct dht_send *send)
@@ -187,15 +179,13 @@ static void node_drain(struct node *node)
 static void node_receive(struct node *node)
 {
     uint8_t bytes[2048];
-    struct sockaddr_in name;
-    memset(&name, 0, sizeof(name));
+    struct sockaddr_storage name;
     socklen_t size = sizeof(name);
     ssize_t got = 0;
     while (
         (got = recvfrom(node->fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&name, &size)) >= 0) {
-        struct address from = {.family = FAMILY_IPV4, .port = ntohs(name.sin_port)};
-        memcpy(from.ip, &name.sin_addr, 4);
-        dht_core_recv(node->core, now_both(), &from, span_of(bytes, (size_t)got));
+        const struct address from = address_of_socket(&name, size);
+        dht_core_recv(node->core, clock_now(), &from, span_of(bytes, (size_t)got));
         node_drain(node);
     }
 }
@@ -205,7 +195,7 @@ static void nodes_turn(struct node *nodes, size_t count, int extra, uint64_t wai
 {
     struct pollfd polls[SWARM + 1];
     for (size_t i = 0; i < count; i++) {
-        const struct now now = now_both();
+        const struct now now = clock_now();
         const struct mono wake = dht_core_tick(nodes[i].core, now);
         const uint64_t left = mono_since(now.mono, wake);
         wait_ms = left < wait_ms ? left : wait_ms;
@@ -332,7 +322,7 @@ static bool publish(struct bench *bench, uint64_t number, struct dht_key *ret)
     const struct token_id token = token_id_of_u64(number);
     *ret = key_of_record(&node->keys, &token);
     node->done = false;
-    if (dht_core_put(node->core, now_both(), ++node->operation, ret, id, span_of(bytes, size)) !=
+    if (dht_core_put(node->core, clock_now(), ++node->operation, ret, id, span_of(bytes, size)) !=
         OK) {
         return false;
     }
@@ -345,13 +335,13 @@ static bool read_ours(struct bench *bench, const struct dht_key *key, uint64_t *
     struct node *node = &bench->nodes[1];
     node->done = false;
     const uint64_t begin_us = now_us();
-    if (dht_core_get(node->core, now_both(), ++node->operation, key) != OK) {
+    if (dht_core_get(node->core, clock_now(), ++node->operation, key) != OK) {
         return false;
     }
     node_drain(node);
     const bool found = await_node(bench, node);
     *ret_us = node->done_us - begin_us;
-    dht_core_stop(node->core, now_both(), node->operation);
+    dht_core_stop(node->core, clock_now(), node->operation);
     return found;
 }
 

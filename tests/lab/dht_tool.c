@@ -11,15 +11,14 @@
 //   forge TOKEN COUNT        puts records for the token, each well signed by a key of its own
 //
 // The network is chain 31337, contract 0x11..11; OpenDHT's network number is 7.
-#include "base/clock.h"
+#include "base/clock_posix.h"
+#include "base/socket_posix.h"
 #include "base/text.h"
 #include "dht/dht.h"
 #include "dht/store.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -53,18 +52,6 @@ struct tool {
     size_t line_size;
 };
 
-static struct now sample_now(void)
-{
-    struct timespec mono;
-    struct timespec real;
-    (void)clock_gettime(CLOCK_MONOTONIC, &mono);
-    (void)clock_gettime(CLOCK_REALTIME, &real);
-    return (struct now){
-        .mono = {.ms = (uint64_t)mono.tv_sec * 1000 + (uint64_t)mono.tv_nsec / 1000000},
-        .unix_time = {.ms = (uint64_t)real.tv_sec * 1000 + (uint64_t)real.tv_nsec / 1000000},
-    };
-}
-
 static void fail(const char *what)
 {
     (void)fprintf(stderr, "dht_tool: %s: %s\n", what, strerror(errno));
@@ -73,46 +60,11 @@ static void fail(const char *what)
 
 // --- socket --------------------------------------------------------------------------------------
 
-static socklen_t to_socket(const struct address *address, struct sockaddr_storage *ret)
-{
-    memset(ret, 0, sizeof(*ret));
-    if (address->family == FAMILY_IPV4) {
-        struct sockaddr_in *in = (struct sockaddr_in *)ret;
-        in->sin_family = AF_INET;
-        in->sin_port = htons(address->port);
-        memcpy(&in->sin_addr, address->ip, 4);
-        return sizeof(*in);
-    }
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret;
-    in6->sin6_family = AF_INET6;
-    in6->sin6_port = htons(address->port);
-    memcpy(&in6->sin6_addr, address->ip, 16);
-    return sizeof(*in6);
-}
-
-static struct address from_socket(const struct sockaddr_storage *socket)
-{
-    struct address address = {.family = FAMILY_NONE};
-    if (socket->ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)socket;
-        address.family = FAMILY_IPV4;
-        address.port = ntohs(in->sin_port);
-        memcpy(address.ip, &in->sin_addr, 4);
-    } else {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)socket;
-        address.family = FAMILY_IPV6;
-        address.port = ntohs(in6->sin6_port);
-        memcpy(address.ip, &in6->sin6_addr, 16);
-    }
-    return address;
-}
-
 static void open_socket(struct tool *tool)
 {
     struct sockaddr_storage name;
-    const socklen_t size = to_socket(&tool->own, &name);
-    const int family = tool->own.family == FAMILY_IPV4 ? AF_INET : AF_INET6;
-    tool->fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const socklen_t size = socket_address_of(&tool->own, &name);
+    tool->fd = socket(name.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (tool->fd < 0 || bind(tool->fd, (struct sockaddr *)&name, size) != 0) {
         fail("bind");
     }
@@ -140,7 +92,7 @@ static void print_event(const struct dht_event *event)
         [DHT_EVENT_ALONE] = "alone",
     };
     (void)printf("{\"event\":\"%s\",\"operation\":%" PRIu64 ",\"ok\":%s,\"ms\":%" PRIu64,
-        names[event->kind], event->operation, event->ok ? "true" : "false", sample_now().mono.ms);
+        names[event->kind], event->operation, event->ok ? "true" : "false", clock_now().mono.ms);
     if (event->value.size > 0) {
         print_hex("key", span_of(event->key.bytes, sizeof(event->key.bytes)));
         (void)printf(",\"id\":\"%" PRIu64 "\"", event->value_id);
@@ -151,7 +103,7 @@ static void print_event(const struct dht_event *event)
 
 static void print_status(struct tool *tool)
 {
-    const struct dht_status status = dht_core_status(tool->core, sample_now());
+    const struct dht_status status = dht_core_status(tool->core, clock_now());
     struct timespec cpu;
     (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
     (void)printf("{\"status\":{\"cpu_ms\":%" PRIu64
@@ -188,7 +140,7 @@ static enum status make_record(const struct tool *tool, const struct token_id *t
         .token = *token,
         .sequence = sequence,
         .boot = 1,
-        .not_after_s = sample_now().unix_time.ms / 1000 + 1200,
+        .not_after_s = clock_now().unix_time.ms / 1000 + 1200,
     };
     (void)crypto_sign_seed_keypair(record->node_key.bytes, secret.bytes, seed);
     record->wg_key.bytes[0] = 9;
@@ -239,7 +191,7 @@ static void forge(struct tool *tool)
             tool->forge_count = 0;
             return;
         }
-        const enum status status = dht_core_put(tool->core, sample_now(), tool->operation + 1, &key,
+        const enum status status = dht_core_put(tool->core, clock_now(), tool->operation + 1, &key,
             value_id_of_record(&record.node_key), span_of(bytes, size));
         if (status == ERR_FULL) {
             return;
@@ -256,7 +208,7 @@ static void forge(struct tool *tool)
 static void print_started(uint64_t operation, enum status status)
 {
     (void)printf("{\"started\":%" PRIu64 ",\"status\":\"%s\",\"ms\":%" PRIu64 "}\n", operation,
-        status_name(status), sample_now().mono.ms);
+        status_name(status), clock_now().mono.ms);
 }
 
 static bool parse_key(const char *text, struct dht_key *ret)
@@ -273,7 +225,7 @@ static void command_key(struct tool *tool, const char *verb, char *rest)
         return;
     }
     const uint64_t operation = ++tool->operation;
-    const struct now now = sample_now();
+    const struct now now = clock_now();
     if (strcmp(verb, "get") == 0) {
         print_started(operation, dht_core_get(tool->core, now, operation, &key));
     } else if (strcmp(verb, "listen") == 0) {
@@ -324,15 +276,15 @@ static bool command(struct tool *tool, char *line)
     if (strcmp(verb, "bootstrap") == 0) {
         enum status status = address_parse(span_of_text(rest), true, &address);
         if (status == OK) {
-            status = dht_core_bootstrap(tool->core, sample_now(), &address);
+            status = dht_core_bootstrap(tool->core, clock_now(), &address);
         }
         print_started(0, status);
     } else if (strcmp(verb, "server") == 0) {
-        dht_core_set_server(tool->core, sample_now(), rest[0] == '1');
+        dht_core_set_server(tool->core, clock_now(), rest[0] == '1');
     } else if (strcmp(verb, "status") == 0) {
         print_status(tool);
     } else if (strcmp(verb, "cancel") == 0) {
-        dht_core_cancel(tool->core, sample_now(), strtoull(rest, NULL, 10));
+        dht_core_cancel(tool->core, clock_now(), strtoull(rest, NULL, 10));
     } else if (strcmp(verb, "record") == 0 || strcmp(verb, "forge") == 0) {
         command_record(tool, verb, rest);
     } else if (strcmp(verb, "get") == 0 || strcmp(verb, "put") == 0 ||
@@ -385,9 +337,9 @@ static void receive(struct tool *tool)
         if (size < 0) {
             return;
         }
-        const struct address from = from_socket(&name);
-        dht_core_recv(tool->core, sample_now(), &from, span_of(bytes, (size_t)size));
-        dht_store_remove(tool->core, sample_now(), &tool->policy);
+        const struct address from = address_of_socket(&name, name_size);
+        dht_core_recv(tool->core, clock_now(), &from, span_of(bytes, (size_t)size));
+        dht_store_remove(tool->core, clock_now(), &tool->policy);
     }
 }
 
@@ -396,7 +348,7 @@ static void drain(struct tool *tool)
     struct dht_send send;
     while (dht_core_next_send(tool->core, &send)) {
         struct sockaddr_storage name;
-        const socklen_t size = to_socket(&send.to, &name);
+        const socklen_t size = socket_address_of(&send.to, &name);
         (void)sendto(tool->fd, send.bytes.data, send.bytes.size, 0, (struct sockaddr *)&name, size);
     }
     struct dht_event event;
@@ -411,9 +363,9 @@ static void loop(struct tool *tool)
     bool open = true;
     while (open) {
         forge(tool);
-        const struct mono wake = dht_core_tick(tool->core, sample_now());
+        const struct mono wake = dht_core_tick(tool->core, clock_now());
         drain(tool);
-        const uint64_t wait_ms = mono_since(sample_now().mono, wake);
+        const uint64_t wait_ms = mono_since(clock_now().mono, wake);
         struct pollfd polls[] = {
             {.fd = tool->fd, .events = POLLIN},
             {.fd = STDIN_FILENO, .events = POLLIN},
@@ -454,7 +406,7 @@ static void start(struct tool *tool, bool server)
         .limits = dht_limits_default(),
     };
     randombytes_buf(config.seed, sizeof(config.seed));
-    if (dht_core_create(&config, sample_now(), &tool->core) != OK) {
+    if (dht_core_create(&config, clock_now(), &tool->core) != OK) {
         fail("engine");
     }
 }

@@ -9,6 +9,7 @@
 // A claim is a delegation signed here by OWNER_SECRET, as the token's owner would. Lines on
 // standard input: "status" prints trust and providers, "refresh TOKEN" asks at once, "network"
 // tells of a change of network. Ends with standard input.
+#include "base/clock_posix.h"
 #include "chain/chain.h"
 #include "chain/http.h"
 
@@ -17,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -49,18 +49,6 @@ static void fail(const char *what, const char *why)
     exit(2);
 }
 
-static struct now sample_now(void)
-{
-    struct timespec mono;
-    struct timespec unix_time;
-    (void)clock_gettime(CLOCK_MONOTONIC, &mono);
-    (void)clock_gettime(CLOCK_REALTIME, &unix_time);
-    return (struct now){
-        .mono.ms = (uint64_t)mono.tv_sec * 1000 + (uint64_t)mono.tv_nsec / 1000000,
-        .unix_time.ms = (uint64_t)unix_time.tv_sec * 1000 + (uint64_t)unix_time.tv_nsec / 1000000,
-    };
-}
-
 // TOKEN:SECRET -> a signed claim.
 static void add_claim(struct tool *tool, const char *text)
 {
@@ -78,7 +66,7 @@ static void add_claim(struct tool *tool, const char *text)
     struct node_key node_key = {.bytes = {1}};
     memcpy(node_key.bytes + 1, token.bytes + 1, sizeof node_key.bytes - 1);
     claim->delegation = delegation_draft(
-        &token, &owner, &node_key, sample_now().unix_time, DELEGATION_WINDOW_DEFAULT_S);
+        &token, &owner, &node_key, clock_now().unix_time, DELEGATION_WINDOW_DEFAULT_S);
     claim->wg_key = tool->wg_key;
     enum status status = delegation_sign(&claim->delegation, &tool->config.network, &secret);
     if (status != OK) {
@@ -230,7 +218,7 @@ static bool on_input(struct tool *tool, struct now now)
 static void run(struct tool *tool)
 {
     for (;;) {
-        struct now now = sample_now();
+        struct now now = clock_now();
         drain(tool, now);
         struct mono due = gate_next_deadline(tool->gate);
         for (size_t i = 0; i < tool->claim_count; i++) {
@@ -240,7 +228,7 @@ static void run(struct tool *tool)
         struct pollfd watched[] = {{.fd = chain_http_fd(tool->http), .events = POLLIN},
             {.fd = STDIN_FILENO, .events = POLLIN}};
         (void)poll(watched, 2, wait_ms < 60000 ? (int)wait_ms : 60000);
-        now = sample_now();
+        now = clock_now();
         chain_http_on_ready(tool->http);
         struct chain_http_reply reply;
         while (chain_http_next_reply(tool->http, &reply)) {
@@ -311,7 +299,7 @@ static void begin(struct tool *tool)
 {
     struct rng rng;
     uint8_t seed[RNG_SEED_SIZE] = {0};
-    uint64_t start = sample_now().unix_time.ms;
+    uint64_t start = clock_now().unix_time.ms;
     memcpy(seed, &start, sizeof start);
     rng_seed(&rng, seed);
     tool->config.providers = tool->http_config.provider_count;
@@ -326,7 +314,7 @@ static void begin(struct tool *tool)
         fail("HTTP", status_text(status));
     }
     for (size_t i = 0; i < tool->claim_count; i++) {
-        status = gate_watch(tool->gate, &tool->claims[i].delegation.token, sample_now());
+        status = gate_watch(tool->gate, &tool->claims[i].delegation.token, clock_now());
         if (status != OK) {
             fail("watch", status_text(status));
         }

@@ -12,6 +12,8 @@
 //       One path machine: writes its record and its intents as lines to OUT, reads the peer's from
 //       IN, sets endpoint and keepalive with `wg set` when validated. WANT 1 = starts by itself.
 //       HOST is the own address with its prefix length, TTL 0 the default.
+#include "base/clock_posix.h"
+#include "base/socket_posix.h"
 #include "base/text.h"
 #include "nat/nat.h"
 #include "nat/port_linux.h"
@@ -63,13 +65,6 @@ static void die(const char *text)
     exit(2);
 }
 
-static struct mono clock_now(void)
-{
-    struct timespec time;
-    (void)clock_gettime(CLOCK_MONOTONIC, &time);
-    return (struct mono){(uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000};
-}
-
 static uint64_t number(const char *text)
 {
     return strtoull(text, NULL, 10);
@@ -87,7 +82,7 @@ static struct address address_arg(const char *text)
 static void tool_init(struct tool *tool)
 {
     uint8_t seed[RNG_SEED_SIZE];
-    *tool = (struct tool){.started_at = clock_now(), .in_fd = -1, .out_fd = -1};
+    *tool = (struct tool){.started_at = clock_mono(), .in_fd = -1, .out_fd = -1};
     randombytes_buf(seed, sizeof seed);
     rng_seed(&tool->rng, seed);
     reflector_init(&tool->reflector);
@@ -104,7 +99,7 @@ static void open_port(struct tool *tool, uint16_t port)
 
 static void note(const struct tool *tool, const char *text)
 {
-    printf("%llu ms: %s\n", (unsigned long long)mono_since(tool->started_at, clock_now()), text);
+    printf("%llu ms: %s\n", (unsigned long long)mono_since(tool->started_at, clock_mono()), text);
     (void)fflush(stdout);
 }
 
@@ -131,16 +126,15 @@ static _Noreturn void run_reflect(uint16_t port)
     for (;;) {
         uint8_t bytes[STUN_MESSAGE_MAX];
         uint8_t room[STUN_MESSAGE_MAX];
-        struct sockaddr_in name = {.sin_port = 0};
+        struct sockaddr_storage name;
         socklen_t name_size = sizeof name;
         ssize_t size = recvfrom(fd, bytes, sizeof bytes, 0, (struct sockaddr *)&name, &name_size);
         struct stun_message message = {.size = 0};
         struct writer writer = writer_of(room, sizeof room);
-        struct address from = {.family = FAMILY_IPV4, .port = ntohs(name.sin_port)};
-        memcpy(from.ip, &name.sin_addr, 4);
+        struct address from = address_of_socket(&name, name_size);
         if (size > 0 && stun_decode(span_of(bytes, (size_t)size), &message) == OK &&
             reflector_answer(
-                &tool.reflector, clock_now(), &from, &message, span_of(NULL, 0), &writer) == OK) {
+                &tool.reflector, clock_mono(), &from, &message, span_of(NULL, 0), &writer) == OK) {
             (void)sendto(
                 fd, writer.data, writer.size, 0, (const struct sockaddr *)&name, name_size);
         }
@@ -208,11 +202,11 @@ static int run_serve(uint16_t port, uint64_t seconds)
     const struct mono end = mono_add(tool.started_at, seconds * 1000);
     unsigned long cpu_begin_ms = cpu_ms();
     uint32_t pause_ms = 0;
-    while (!mono_due(end, clock_now())) {
+    while (!mono_due(end, clock_mono())) {
         struct pollfd poll_fd = {.fd = pause_ms > 0 ? -1 : port_fd(tool.port), .events = POLLIN};
         (void)poll(&poll_fd, 1, pause_ms > 0 ? (int)pause_ms : 100);
         wakeups++;
-        pause_ms = take_datagrams(&tool, clock_now());
+        pause_ms = take_datagrams(&tool, clock_mono());
     }
     struct port_counters counters = port_counters(tool.port);
     printf("{\"received\":%llu,\"sent\":%llu,\"dropped_malformed\":%llu,\"dropped_kernel\":%llu,"
@@ -252,8 +246,8 @@ static int run_flood(const char *target, uint64_t seconds)
     uint64_t sent = 0;
     uint8_t room[STUN_MESSAGE_MAX];
     struct address to = address_arg(target);
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(to.port)};
-    memcpy(&name.sin_addr, to.ip, 4);
+    struct sockaddr_storage name;
+    socklen_t name_size = socket_address_of(&to, &name);
     tool_init(&tool);
     struct stun_transaction transaction = stun_transaction_draw(&tool.rng);
     struct writer writer = writer_of(room, sizeof room);
@@ -262,10 +256,9 @@ static int run_flood(const char *target, uint64_t seconds)
         die("cannot flood");
     }
     const struct mono end = mono_add(tool.started_at, seconds * 1000);
-    while (!mono_due(end, clock_now())) {
+    while (!mono_due(end, clock_mono())) {
         for (int i = 0; i < 200; i++) {
-            sent +=
-                sendto(fd, room, writer.size, 0, (const struct sockaddr *)&name, sizeof name) > 0;
+            sent += sendto(fd, room, writer.size, 0, (const struct sockaddr *)&name, name_size) > 0;
         }
     }
     printf("{\"sent\":%llu}\n", (unsigned long long)sent);
@@ -294,14 +287,14 @@ static void set_host(struct tool *tool, const char *text)
         die("HOST is ADDRESS/LENGTH");
     }
     tool->subnet = prefix_of(&host, (uint8_t)number(slash + 1));
-    mapping_set_hosts(&tool->mapping, clock_now(), &host, 1);
+    mapping_set_hosts(&tool->mapping, clock_mono(), &host, 1);
 }
 
 static void add_reflectors(struct tool *tool, char **texts, int count)
 {
     for (int i = 0; i < count; i++) {
         struct address reflector = address_arg(texts[i]);
-        if (mapping_reflector_add(&tool->mapping, clock_now(), &reflector) != OK) {
+        if (mapping_reflector_add(&tool->mapping, clock_mono(), &reflector) != OK) {
             die("too many reflectors");
         }
     }
@@ -328,7 +321,7 @@ static int run_map(char **args, int count)
     add_reflectors(&tool, args + 2, count - 2);
     bool started = false;
     while (!started || tool.mapping.in_round) {
-        struct mono now = clock_now();
+        struct mono now = clock_mono();
         if (mono_due(mapping_deadline(&tool.mapping), now)) {
             started = true;
             mapping_on_deadline(&tool.mapping, now, &tool.rng);
@@ -336,7 +329,7 @@ static int run_map(char **args, int count)
         drain_mapping(&tool);
         struct pollfd poll_fd = {.fd = port_fd(tool.port), .events = POLLIN};
         (void)poll(&poll_fd, 1, 5);
-        (void)take_datagrams(&tool, clock_now());
+        (void)take_datagrams(&tool, clock_mono());
     }
     struct mapping_view view = mapping_view(&tool.mapping);
     char form[ADDRESS_TEXT_SIZE];
@@ -559,7 +552,7 @@ static void wait_for_input(struct tool *tool, struct mono now)
         {.fd = tool->in_fd, .events = POLLIN},
     };
     (void)poll(poll_fds, 2, wait_ms > 100 ? 100 : (int)wait_ms);
-    now = clock_now();
+    now = clock_mono();
     if ((poll_fds[0].revents & POLLIN) != 0) {
         (void)take_datagrams(tool, now);
     }
@@ -588,7 +581,7 @@ static int run_punch(char **args, int count)
     add_reflectors(&tool, args + 12, count - 12);
     const struct mono end = mono_add(tool.started_at, number(args[10]) * 1000);
     bool over = false;
-    for (struct mono now = clock_now(); !over && !mono_due(end, now); now = clock_now()) {
+    for (struct mono now = clock_mono(); !over && !mono_due(end, now); now = clock_mono()) {
         if (mono_due(mapping_deadline(&tool.mapping), now)) {
             mapping_on_deadline(&tool.mapping, now, &tool.rng);
         }

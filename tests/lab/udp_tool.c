@@ -6,7 +6,7 @@
 //   udp_tool ask PORT TIMEOUT_MS TO... from local port PORT: one datagram to each of TO in turn;
 //                                      prints "TO sees SOURCE", or "TO silent" after the timeout
 //   udp_tool hold PORT TO              sends one datagram to TO, then reflects from the same port
-#include "base/address.h"
+#include "base/socket_posix.h"
 
 #include <netinet/in.h>
 #include <poll.h>
@@ -15,13 +15,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-static struct sockaddr_in socket_address(const struct address *address)
-{
-    struct sockaddr_in ret = {.sin_family = AF_INET, .sin_port = htons(address->port)};
-    memcpy(&ret.sin_addr, address->ip, sizeof ret.sin_addr);
-    return ret;
-}
 
 static int open_port(const char *port)
 {
@@ -42,20 +35,20 @@ static void send_to(int fd, const char *to)
         (void)fprintf(stderr, "udp_tool: %s is no address with a port\n", to);
         exit(2);
     }
-    struct sockaddr_in target = socket_address(&address);
-    (void)sendto(fd, "ask", 3, 0, (const struct sockaddr *)&target, sizeof target);
+    struct sockaddr_storage target;
+    socklen_t size = socket_address_of(&address, &target);
+    (void)sendto(fd, "ask", 3, 0, (const struct sockaddr *)&target, size);
 }
 
 static int reflect(int fd)
 {
     char data[16];
     char text[ADDRESS_TEXT_SIZE];
-    struct sockaddr_in from = {.sin_family = AF_INET};
+    struct sockaddr_storage from;
     socklen_t size = sizeof from;
     (void)printf("ready\n");
     while (recvfrom(fd, data, sizeof data, 0, (struct sockaddr *)&from, &size) >= 0) {
-        struct address source = {.family = FAMILY_IPV4, .port = ntohs(from.sin_port)};
-        memcpy(source.ip, &from.sin_addr, sizeof from.sin_addr);
+        struct address source = address_of_socket(&from, size);
         address_format(&source, text);
         (void)sendto(fd, text, strlen(text), 0, (const struct sockaddr *)&from, size);
     }
