@@ -16,6 +16,33 @@ enum {
     MANIFEST_CONTENT_VERSION = 1,
 };
 
+// The fingerprint that the user gave with one of the bootstrap addresses, if any.
+static bool wanted_fingerprint(const struct daemon *daemon, struct dht_key *ret)
+{
+    for (size_t i = 0; i < daemon->config.bootstraps_count; i++) {
+        if (daemon->config.bootstraps[i].has_fingerprint) {
+            *ret = daemon->config.bootstraps[i].fingerprint;
+            return true;
+        }
+    }
+    return false;
+}
+
+// Why this manifest is not that of this node's network; NULL if it is.
+static const char *find_mismatch(const struct daemon *daemon, const struct manifest *manifest)
+{
+    struct dht_key wanted;
+    struct dht_key found = key_of_manifest(&manifest->authority);
+    if (wanted_fingerprint(daemon, &wanted) && !dht_key_equal(&wanted, &found)) {
+        return "its fingerprint is not the one that was given with the bootstrap address";
+    }
+    if (manifest->network.chain_id != daemon->network.chain_id ||
+        !eth_address_equal(&manifest->network.contract, &daemon->network.contract)) {
+        return "the delegation of this node is for another chain or contract";
+    }
+    return NULL;
+}
+
 enum status manifest_load_pinned(struct daemon *daemon)
 {
     struct state_content content = {0};
@@ -27,7 +54,14 @@ enum status manifest_load_pinned(struct daemon *daemon)
         return status;
     }
     status = manifest_decode(span_of(content.data, content.size), &daemon->manifest);
-    if (status == OK) {
+    const char *mismatch = status == OK ? find_mismatch(daemon, &daemon->manifest) : NULL;
+    if (mismatch != NULL) {
+        status = ERR_MISMATCH;
+        (void)snprintf(daemon->error, sizeof daemon->error,
+            "the manifest pinned in %s is refused: %s; ask who runs the network, then check "
+            "[network] bootstrap, or run `deedmesh authorize` for this network",
+            state_path(daemon->state), mismatch);
+    } else if (status == OK) {
         memcpy(daemon->manifest_bytes, content.data, content.size);
         daemon->manifest_size = (uint16_t)content.size;
     } else {
@@ -73,31 +107,11 @@ void manifest_fetch_on_deadline(struct daemon *daemon)
         daemon->now.mono, pause_ms < FETCH_INTERVAL_MAX_MS ? pause_ms : FETCH_INTERVAL_MAX_MS);
 }
 
-// The fingerprint that the user gave with one of the bootstrap addresses, if any.
-static bool wanted_fingerprint(const struct daemon *daemon, struct dht_key *ret)
-{
-    for (size_t i = 0; i < daemon->config.bootstraps_count; i++) {
-        if (daemon->config.bootstraps[i].has_fingerprint) {
-            *ret = daemon->config.bootstraps[i].fingerprint;
-            return true;
-        }
-    }
-    return false;
-}
-
 static const char *find_fault(const struct daemon *daemon, const struct manifest *manifest)
 {
-    struct dht_key wanted;
-    struct dht_key found = key_of_manifest(&manifest->authority);
-    if (wanted_fingerprint(daemon, &wanted) && !dht_key_equal(&wanted, &found)) {
-        return "its fingerprint is not the one that was given with the bootstrap address";
-    }
-    if (manifest->network.chain_id != daemon->network.chain_id ||
-        !eth_address_equal(&manifest->network.contract, &daemon->network.contract)) {
-        return "the delegation of this node is for another chain or contract";
-    }
+    const char *mismatch = find_mismatch(daemon, manifest);
     enum manifest_problem problem = manifest_check(manifest, daemon->config.allow_http);
-    return problem == MANIFEST_FINE ? NULL : manifest_problem_text(problem);
+    return mismatch == NULL && problem != MANIFEST_FINE ? manifest_problem_text(problem) : mismatch;
 }
 
 static void pin(struct daemon *daemon, struct span bytes)
