@@ -61,7 +61,11 @@ static void log_verdict(const struct node_report *report, struct line *line)
         log_event(LOG_LEVEL_WARNING, "removed", line->fields, "peer removed: %s", line->verdict);
         return;
     default:
-        log_event(LOG_LEVEL_INFO, "verified", line->fields, "token %s verified on chain: %s",
+        // While the chain cannot be read, a peer of before is let in for what is left of its grace.
+        log_event(report->verdict.kind == VERDICT_YES ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+            "verified", line->fields,
+            report->verdict.kind == VERDICT_YES ? "token %s verified on chain: %s"
+                                                : "token %s let in within its grace: %s",
             line->token, line->verdict);
         return;
     }

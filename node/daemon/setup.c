@@ -253,15 +253,14 @@ static enum status create_chain(struct daemon *daemon)
                : fail_with(daemon, status, "the RPC providers cannot be used; check [chain] rpc");
 }
 
-static void read_core(struct daemon *daemon, struct state_content *content)
+// A damaged one stops the start: without it former owners' delegations would be taken again, and
+// the next save would put an end to what can still be rescued. A person decides.
+static enum status read_core(struct daemon *daemon, struct state_content *content)
 {
     struct state_error error;
     enum status status =
         state_read(daemon->state, STATE_CORE, CORE_CONTENT_VERSION, content, &error);
-    if (status != OK && status != ERR_NOT_FOUND) {
-        // Without it floors and grace start anew; the file is kept for whoever wants to look.
-        log_event(LOG_LEVEL_ERROR, "state_unusable", NULL, "%s", error.text);
-    }
+    return status == OK || status == ERR_NOT_FOUND ? OK : fail_with(daemon, status, error.text);
 }
 
 enum status setup_node(struct daemon *daemon)
@@ -291,19 +290,29 @@ enum status setup_node(struct daemon *daemon)
     fill_gate_config(daemon, &config.gate);
     randombytes_buf(config.seed, sizeof config.seed);
     struct state_content core = {0};
-    read_core(daemon, &core);
+    status = read_core(daemon, &core);
+    if (status != OK) {
+        sodium_memzero(&config, sizeof config);
+        return status;
+    }
     struct span saved = span_of(core.data, core.size);
     status = node_create(&config, saved, daemon->now, &daemon->node);
-    if (status != OK && saved.size > 0) {
-        log_event(LOG_LEVEL_ERROR, "state_unusable", NULL, "the saved state in %s is not used: %s",
-            state_path(daemon->state), status_text(status));
+    if (status == ERR_MISMATCH && saved.size > 0) {
+        log_event(LOG_LEVEL_WARNING, "state_unusable", NULL,
+            "%s/core is of another network and is not used", state_path(daemon->state));
         status = node_create(&config, span_of(NULL, 0), daemon->now, &daemon->node);
+    }
+    if (status != OK) {
+        (void)snprintf(daemon->error, sizeof daemon->error,
+            "the node cannot be created: %s; if it is for what %s/core holds, restore that from a "
+            "backup, or move it away",
+            status_text(status), state_path(daemon->state));
     }
     state_content_clear(&core);
     sodium_memzero(&config, sizeof config);
     sodium_memzero(&daemon->node_secret, sizeof daemon->node_secret);
     sodium_memzero(&daemon->wg_secret, sizeof daemon->wg_secret);
-    return status == OK ? OK : fail_with(daemon, status, "the node cannot be created");
+    return status;
 }
 
 // A peer on the device was put there by us if all its addresses are overlay addresses: only this
@@ -463,8 +472,13 @@ void setup_load_dht_nodes(struct daemon *daemon)
 {
     struct state_content content = {0};
     struct state_error error;
-    if (state_read(daemon->state, STATE_DHT_NODES, NODES_CONTENT_VERSION, &content, &error) != OK) {
-        return; // a cache: without it the bootstrap hosts are asked
+    enum status status =
+        state_read(daemon->state, STATE_DHT_NODES, NODES_CONTENT_VERSION, &content, &error);
+    if (status != OK) {
+        if (status != ERR_NOT_FOUND) { // a cache: without it the bootstrap hosts are asked
+            log_event(LOG_LEVEL_WARNING, "state_unusable", NULL, "%s", error.text);
+        }
+        return;
     }
     struct reader reader = reader_of(span_of(content.data, content.size));
     while (reader.failure == OK && reader.rest.size > 0) {

@@ -121,13 +121,12 @@ static int open_udp(const struct address *address, const char *interface)
     return fd;
 }
 
-static enum status port_error(struct daemon *daemon, const char *what, uint16_t port)
+static enum status port_error(
+    struct daemon *daemon, const char *what, uint16_t port, const char *next)
 {
     if (errno == EADDRINUSE) {
         (void)snprintf(daemon->error, sizeof daemon->error,
-            "%s port %u/udp is in use by another program; stop it or set another dht_port in the "
-            "configuration",
-            what, (unsigned)port);
+            "%s port %u/udp is in use by another program; stop it%s", what, (unsigned)port, next);
         return ERR_BUSY;
     }
     (void)snprintf(daemon->error, sizeof daemon->error, "%s port %u/udp: %s", what, (unsigned)port,
@@ -148,7 +147,8 @@ enum status sockets_open_dht(struct daemon *daemon)
             if (errno == EAFNOSUPPORT || (i == 1 && errno == EADDRNOTAVAIL)) {
                 continue; // a host without this family
             }
-            return port_error(daemon, names[i], any[i].port);
+            return port_error(
+                daemon, names[i], any[i].port, " or set another dht_port in the configuration");
         }
         (void)uv_poll_init(&daemon->loop, &daemon->dht_polls[i], daemon->dht_fds[i]);
         daemon->dht_polls[i].data = daemon;
@@ -163,7 +163,7 @@ enum status sockets_open_member(struct daemon *daemon)
     own.port = MEMBER_PORT;
     daemon->member_fd = open_udp(&own, daemon->options.instance);
     if (daemon->member_fd < 0) {
-        return port_error(daemon, "the members' overlay", MEMBER_PORT);
+        return port_error(daemon, "the members' overlay", MEMBER_PORT, "");
     }
     (void)uv_poll_init(&daemon->loop, &daemon->member_poll, daemon->member_fd);
     daemon->member_poll.data = daemon;
