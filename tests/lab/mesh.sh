@@ -61,10 +61,15 @@ mesh_command_line() {
     printf ' %s' "$(mesh_options "$1" | tr '\n' ' ')"
 }
 
-# mesh_spawn HOST: starts the node in the background without waiting for it.
+# mesh_spawn HOST [WORD...]: starts the node in the background without waiting for it, under WORDs
+# (setpriv ..., or sh -c ... "$@"). LAB_PID[node-HOST] is the daemon itself: lib.sh ends it.
 mesh_spawn() {
-    mesh "$1" up --foreground --log-format json >/dev/null 2>>"$(mesh_log "$1")" </dev/null &
-    LAB_PID["node-$1"]=$! # lib.sh ends it
+    local host=$1 options
+    shift
+    mapfile -t options < <(mesh_options "$host")
+    ip netns exec "$(lab_ns "$host")" "$@" "$(lab_program deedmesh)" up "${options[@]}" \
+        --foreground --log-format json >/dev/null 2>>"$(mesh_log "$host")" </dev/null &
+    LAB_PID["node-$host"]=$!
 }
 
 mesh_log() {
@@ -157,4 +162,169 @@ mesh_first_ping() {
         [ "$(lab_now_ms)" -lt "$deadline" ] || return 1
     done
     printf '%s\n' "$(($(lab_now_ms) - since))"
+}
+
+# --- for the lab tests ---------------------------------------------------------------------------
+
+MESH_BOOT_ADDRESS=203.0.113.11
+MESH_CHAIN_ADDRESS=203.0.113.20
+declare -A MESH_TOKEN=() # host -> its token
+
+# mesh_chain [CONTRACT]: a host "chain" with an EVM node, a block a second, and a contract of that
+# kind (DeedmeshSeat, or PlainToken), at MESH_CONTRACT. After lab_inet.
+mesh_chain() {
+    MESH_KIND=${1:-DeedmeshSeat}
+    lab_public chain "$MESH_CHAIN_ADDRESS"
+    mapfile -t CHAIN_PREFIX < <(printf 'ip\nnetns\nexec\n%s\n' "$(lab_ns chain)")
+    CHAIN_HOST=$MESH_CHAIN_ADDRESS
+    chain_start --block-time 1 --slots-in-an-epoch 2
+    MESH_CONTRACT=$(chain_deploy "$MESH_KIND")
+}
+
+# mesh_network HOST...: keys, tokens and delegations for hosts that exist; the first has to be "one",
+# at MESH_BOOT_ADDRESS. The token of the N-th belongs to anvil's account N - 1 (modulo 4).
+# MESH_INIT: more options for init. MESH_BOOTSTRAP: what the others are told.
+mesh_network() {
+    local host index=0 job jobs=()
+    for host in "$@"; do
+        mesh_host "$host"
+        mesh_config "$host"
+        index=$((index + 1))
+        mesh_mint "$host" "$index" "$(mesh "$host" keygen --json | jq -r .wg_key)" &
+        jobs+=("$!")
+    done
+    for job in "${jobs[@]}"; do
+        wait "$job"
+    done
+    mesh one init --chain-id 31337 --contract "$MESH_CONTRACT" --rpc "$CHAIN_URL" --allow-http \
+        --poll 2 --listen "$MESH_BOOT_ADDRESS" "${MESH_INIT[@]}" --json >"$LAB_DIR/init.json"
+    MESH_BOOTSTRAP=$(jq -r .join "$LAB_DIR/init.json")
+    index=0
+    for host in "$@"; do
+        MESH_TOKEN[$host]=$(cat "$LAB_DIR/$host/token")
+        [ "$host" = one ] || mesh_config "$host" "$MESH_BOOTSTRAP"
+        mesh_delegate "$host" "${MESH_TOKEN[$host]}" "$((index % 4))"
+        index=$((index + 1))
+    done
+}
+MESH_INIT=()
+
+# mesh_mint HOST N KEY: a token for the N-th host; its id goes to $LAB_DIR/HOST/token.
+mesh_mint() {
+    local owner
+    owner=$(chain_account "$((($2 - 1) % 4))")
+    if [ "$MESH_KIND" = DeedmeshSeat ]; then
+        chain_mint "$MESH_CONTRACT" "$owner" "$1" "$3" >"$LAB_DIR/$1/token"
+    else
+        chain_send "$owner" "$MESH_CONTRACT" 'mint(address,uint256)' "$owner" "$2" >/dev/null
+        printf '%s\n' "$2" >"$LAB_DIR/$1/token"
+    fi
+}
+
+# mesh_add HOST SECTION LINE...: more configuration.
+mesh_add() {
+    local file="$LAB_DIR/$1/etc/${MESH_INSTANCE[$1]}.conf"
+    printf '[%s]\n' "$2" >>"$file"
+    shift 2
+    printf '%s\n' "$@" >>"$file"
+}
+
+mesh_state() {
+    printf '%s/%s/lib/%s' "$LAB_DIR" "$1" "${MESH_INSTANCE[$1]}"
+}
+
+# mesh_start HOST [SECONDS]: starts it and waits until it is joined (or alone), published, and sure
+# of its seat.
+mesh_start() {
+    mesh_spawn "$1"
+    mesh_ready "$1" "${2:-30}" || lab_die "$1 is not ready"
+}
+
+mesh_ready() {
+    lab_wait 10 mesh_status "$1" true || return 1
+    mesh "$1" wait --for ready --timeout "$2" >/dev/null
+}
+
+# mesh_connected HOST OTHER [SECONDS]: waits for the tunnel.
+mesh_connected() {
+    mesh "$1" wait --for connected --peer "${MESH_TOKEN[$2]}" --timeout "${3:-30}" >/dev/null
+}
+
+# mesh_status HOST FILTER: true if jq's FILTER holds for its status; shows it if not.
+mesh_status() {
+    mesh "$1" status --json >"$LAB_DIR/status.json" || return 1
+    jq -e "$2" "$LAB_DIR/status.json" >/dev/null || {
+        jq -c '{dht, chain, nat, published, displaced, peers, warnings}' "$LAB_DIR/status.json"
+        return 1
+    }
+}
+
+# mesh_peer HOST OTHER FILTER: the same for its line about a peer (null: there is none).
+mesh_peer() {
+    mesh_status "$1" "first(.peers[] | select(.token == \"${MESH_TOKEN[$2]}\")) // null | $3"
+}
+
+# mesh_metric HOST NAME: a metric's value, labels included in the name.
+mesh_metric() {
+    mesh "$1" metrics | awk -v name="$2" '$1 == name { print $2 }'
+}
+
+# mesh_address HOST: its overlay IPv4 address.
+mesh_address() {
+    mesh "$1" status --json | jq -r '.overlay[1]'
+}
+
+mesh_pings() {
+    lab_exec "$1" ping -c 1 -W 1 "$2"
+}
+
+mesh_kill() {
+    lab_stop "node-$1" KILL || true
+}
+
+# mesh_fails HOST PATTERN: started, it ends by itself with an error, and one that matches.
+mesh_fails() {
+    local before
+    before=$(wc -l <"$(mesh_log "$1")" 2>/dev/null || echo 0)
+    mesh_spawn "$1"
+    lab_wait 20 lab_not lab_alive "node-$1" || {
+        printf '%s runs\n' "$1"
+        lab_stop "node-$1" || true
+        return 1
+    }
+    lab_stop "node-$1" && { printf '%s ended without an error\n' "$1"; return 1; }
+    tail -n "+$((before + 1))" "$(mesh_log "$1")" | grep -v '"level": *"info"'
+    tail -n "+$((before + 1))" "$(mesh_log "$1")" | grep '"event": *"failed"' | grep -Eq -- "$2"
+}
+
+# mesh_no_trace HOST: neither interface nor its process nor route is left.
+mesh_no_trace() {
+    local name=${MESH_INSTANCE[$1]}
+    ! lab_ip "$1" link show "$name" 2>/dev/null &&
+        ! lab_ip "$1" route show 2>/dev/null | grep "dev $name" &&
+        [ ! -e "/var/run/wireguard/$name.sock" ] &&
+        ! lab_exec "$1" pgrep -f "wireguard-go.*$name\$"
+}
+
+# mesh_ends HOST: asked to, it ends without an error, which a leak would be, and leaves nothing.
+mesh_ends() {
+    lab_stop "node-$1" && mesh_no_trace "$1"
+}
+
+# mesh_sane: no log speaks of a broken assertion or of the sanitizers.
+mesh_sane() {
+    ! grep -H -E -A 30 'AddressSanitizer|LeakSanitizer|runtime error:|[Aa]ssertion' \
+        "$LAB_DIR"/*/run/*.log
+}
+
+# mesh_finish: ends every node, and the test.
+mesh_finish() {
+    local label
+    for label in "${!LAB_PID[@]}"; do
+        case $label in
+        node-*) lab_check "${label#node-} ends cleanly" mesh_ends "${label#node-}" ;;
+        esac
+    done
+    lab_check "the sanitizers have nothing to say" mesh_sane
+    lab_finish
 }
