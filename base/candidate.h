@@ -22,11 +22,15 @@ enum {
 
 struct candidate {
     enum candidate_kind kind;
-    struct address address;             // host, reflexive, mapped
-    struct token_id relay;              // relay
-    uint16_t port;                      // host name
-    uint8_t host_name_size;             // host name; 1 .. HOST_NAME_MAX_SIZE
-    char host_name[HOST_NAME_MAX_SIZE]; // not terminated
+    union {
+        struct address address; // host, reflexive, mapped
+        struct token_id relay;  // relay
+        struct {                // host name
+            uint16_t port;
+            uint8_t host_name_size;             // 1 .. HOST_NAME_MAX_SIZE
+            char host_name[HOST_NAME_MAX_SIZE]; // not terminated
+        };
+    };
 };
 
 // By priority, best first.
