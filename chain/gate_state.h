@@ -26,7 +26,7 @@ enum {
     GATE_GIVE_UP_MS = 5000, // after the timeout, for an edge that never reports
     GATE_CALLS_PER_PROVIDER = 6,
     GATE_AGGREGATES_PER_PROVIDER = 2,
-    GATE_ENUMERATE_CHUNK = 64,
+    GATE_ENUMERATE_CHUNK = 32,
     GATE_REPLY_BASE = 16384, // bytes of reply: for the frame, and for each token
     GATE_REPLY_PER_TOKEN = 4096,
     GATE_FUTURE_MAX_MS = 24 * 3600 * 1000, // a head beyond this is no head
