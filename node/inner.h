@@ -28,6 +28,7 @@ enum {
 
     BOOTSTRAP_RETRY_MS = 5000,
     GET_TIMEOUT_MS = 12000,
+    SEARCH_SOON_MS = 20, // where there was no room for it at once
     SEARCH_BACKOFF_MIN_MS = 1000,
     SEARCH_BACKOFF_MAX_MS = 30 * 60 * 1000,
     REREAD_MS = 2 * 60 * 1000,
@@ -109,6 +110,14 @@ struct claim {
     struct hash256 digest;
 };
 
+// A claim that waits: the bytes only, it is parsed again when it is judged.
+struct doubt {
+    bool held;
+    uint16_t value_size;
+    uint8_t value[RECORD_MAX_SIZE];
+    struct hash256 digest;
+};
+
 struct pending_intent {
     bool held;
     struct intent intent;
@@ -133,7 +142,7 @@ struct peer {
     bool refused_reported;
 
     struct claim claim; // admitted
-    struct claim doubt; // the best one that the chain has not decided about
+    struct doubt doubt; // the best one that the chain has not decided about
 
     // Search.
     uint64_t get_op;
@@ -151,6 +160,7 @@ struct peer {
     struct address answer_to;
     struct token_id answer_via;
     struct mono inbox_at; // send the intent by the inbox too; never = not due
+    bool nudge_due;       // send the intent again: there is a new way
 
     // Device.
     bool device_set_due;
@@ -249,6 +259,8 @@ void peer_close(struct node *node, struct now now, struct peer *peer);
 bool peer_make_room(struct node *node, struct now now);
 void peer_set_state(struct peer *peer, struct mono now, enum peer_state state);
 // Takes a value that claims to be this peer's record. `from` is set if it came straight from there.
+// Keeps a value whose signature was verified until the chain decides.
+void peer_doubt(struct peer *peer, struct span value, const struct hash256 *digest);
 void peer_on_record(struct node *node, struct now now, struct peer *peer, struct span value,
     const struct address *from);
 // Decides again about both claims.
@@ -280,10 +292,9 @@ void rendezvous_drain(struct node *node, struct now now, struct peer *peer);
 void rendezvous_on_deadline(struct node *node, struct now now, struct peer *peer);
 void rendezvous_use_pending(struct node *node, struct now now, struct peer *peer);
 void rendezvous_mapping_changed(struct node *node, struct now now);
-// `peer`'s tunnel has come up: it may carry intents, and reflect if it is public.
+// `peer`'s tunnel has come up: it may carry the intents that have not been answered, and reflect if
+// it is public.
 void rendezvous_new_tunnel(struct node *node, struct now now, const struct peer *peer);
-// Sends again the intents that have not been answered.
-void rendezvous_nudge(struct node *node, struct now now);
 
 // What came with an intent.
 struct intent_arrival {

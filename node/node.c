@@ -126,13 +126,10 @@ void node_destroy(struct node *node)
     free(node);
 }
 
-// The next step after any input: what paths, the mapping and the gate have to say. A gate event
-// can start a path and a path can ask for an intent, so it goes round until nothing is left; every
-// round consumes something that an input put there.
 static void drain_gate(struct node *node, struct now now)
 {
     struct gate_event event;
-    while (gate_next_event(node->gate, &event)) {
+    while (effects_has_room(&node->effects) && gate_next_event(node->gate, &event)) {
         switch (event.kind) {
         case GATE_EVENT_TOKEN: {
             struct node_effect effect = {.kind = EFFECT_OWNER, .token = event.token};
@@ -181,6 +178,8 @@ static void drain_mapping(struct node *node, struct now now)
     }
 }
 
+// The next step after any input, and again whenever the effects have been drained: what the gate,
+// the mapping and the paths have to say, as long as there is room for it.
 static void settle(struct node *node, struct now now)
 {
     drain_gate(node, now);
@@ -538,7 +537,7 @@ void node_on_deadline(struct node *node, struct now now)
     settle(node, now);
 }
 
-bool node_next_effect(struct node *node, struct now now, struct node_effect *ret)
+static bool next_waiting(struct node *node, struct now now, struct node_effect *ret)
 {
     // The device first: a probe is answered only by a node whose device knows the peer, so that
     // the handshake that follows the answer is not lost.
@@ -558,6 +557,15 @@ bool node_next_effect(struct node *node, struct now now, struct node_effect *ret
         return true;
     }
     return effects_pop(&node->effects, ret);
+}
+
+bool node_next_effect(struct node *node, struct now now, struct node_effect *ret)
+{
+    if (next_waiting(node, now, ret)) {
+        return true;
+    }
+    settle(node, now);
+    return next_waiting(node, now, ret);
 }
 
 enum status node_want_peer(struct node *node, struct now now, const struct token_id *token)

@@ -122,7 +122,7 @@ struct node_report {
     uint64_t left_s;
 };
 
-// Valid until the next call of any node function but node_next_effect.
+// Its spans are valid until the next call of any node function.
 struct node_effect {
     enum node_effect_kind kind;
     uint64_t op;

@@ -259,43 +259,76 @@ static void admit(struct node *node, struct now now, struct peer *peer, const st
     rendezvous_use_pending(node, now, peer);
 }
 
+void peer_doubt(struct peer *peer, struct span value, const struct hash256 *digest)
+{
+    peer->doubt.held = true;
+    peer->doubt.digest = *digest;
+    peer->doubt.value_size = (uint16_t)value.size;
+    memcpy(peer->doubt.value, value.data, value.size);
+}
+
+static bool is_doubt(const struct peer *peer, const struct hash256 *digest)
+{
+    return peer->doubt.held && hash256_equal(&peer->doubt.digest, digest);
+}
+
+static void keep_value(struct claim *claim, struct span value)
+{
+    memcpy(claim->value, value.data, value.size);
+    claim->value_size = (uint16_t)value.size;
+}
+
+// What waits, as a claim; false if nothing does.
+static bool read_doubt(const struct node *node, const struct peer *peer, struct claim *ret)
+{
+    struct span value = span_of(peer->doubt.value, peer->doubt.value_size);
+    struct dht_key at = key_of_record(&node->config.keys, &peer->token);
+    struct parsed_record parsed;
+    if (!peer->doubt.held || record_parse(&node->config.keys, &at, value, &parsed) != OK) {
+        return false;
+    }
+    *ret = (struct claim){.held = true, .record = parsed.record, .digest = peer->doubt.digest};
+    keep_value(ret, value);
+    return true;
+}
+
 // While the chain is silent, only the owner that it named last tells claims apart; without one, by
 // rank. What is shadowed so is searched again once the chain has spoken.
 static bool replaces_doubt(
     const struct node *node, const struct peer *peer, const struct record *found)
 {
-    const struct record *held = &peer->doubt.record;
+    struct claim held;
     struct eth_address owner;
-    if (!peer->doubt.held) {
+    if (!read_doubt(node, peer, &held)) {
         return true;
     }
     if (gate_last_owner(node->gate, &peer->token, &owner) == OK) {
         bool found_owns = eth_address_equal(&found->delegation.owner, &owner);
-        if (found_owns != eth_address_equal(&held->delegation.owner, &owner)) {
+        if (found_owns != eth_address_equal(&held.record.delegation.owner, &owner)) {
             return found_owns;
         }
     }
-    return record_outranks(found, held);
+    return record_outranks(found, &held.record);
 }
 
 // Decides about a claim that is not admitted yet.
 static void weigh(struct node *node, struct now now, struct peer *peer, const struct claim *found,
     const struct address *from)
 {
+    bool waits = is_doubt(peer, &found->digest);
     struct verdict verdict = decide(node, now, &found->record);
     bool in_grace = verdict.kind == VERDICT_UNKNOWN && verdict.grace_left_ms > 0;
     if (verdict.kind == VERDICT_YES || in_grace) {
-        struct claim taken = *found; // `found` may be the doubt itself
         peer->doubt.held = false;
         peer->verdict = verdict;
         peer->judged = true;
         peer->judge_at = verdict.until;
-        admit(node, now, peer, &taken);
+        admit(node, now, peer, found);
         return;
     }
     if (verdict.kind == VERDICT_NO) {
         report_refused(node, now, peer, &verdict, from);
-        if (found == &peer->doubt) {
+        if (waits) {
             peer->doubt.held = false;
             peer->get_backoff_ms = 0;
             search_start(node, now, peer);
@@ -306,8 +339,8 @@ static void weigh(struct node *node, struct now now, struct peer *peer, const st
         peer->verdict = verdict;
         peer->judged = true;
     }
-    if (found != &peer->doubt && replaces_doubt(node, peer, &found->record)) {
-        peer->doubt = *found;
+    if (!waits && replaces_doubt(node, peer, &found->record)) {
+        peer_doubt(peer, span_of(found->value, found->value_size), &found->digest);
         (void)gate_refresh(node->gate, &peer->token, now);
     }
 }
@@ -347,7 +380,7 @@ void peer_on_record(struct node *node, struct now now, struct peer *peer, struct
     struct claim found = {.held = true, .digest = value_digest(value)};
     struct dht_key at = key_of_record(&node->config.keys, &peer->token);
     struct parsed_record parsed;
-    if (is_held(&peer->claim, &found.digest) || is_held(&peer->doubt, &found.digest)) {
+    if (is_held(&peer->claim, &found.digest) || is_doubt(peer, &found.digest)) {
         return;
     }
     if (record_parse(&node->config.keys, &at, value, &parsed) != OK ||
@@ -375,8 +408,7 @@ void peer_on_record(struct node *node, struct now now, struct peer *peer, struct
         peer_judge(node, now, peer);
         return;
     }
-    memcpy(found.value, value.data, value.size);
-    found.value_size = (uint16_t)value.size;
+    keep_value(&found, value);
     report_resolved(node, peer);
     weigh(node, now, peer, &found, from);
 }
@@ -393,8 +425,9 @@ void peer_judge(struct node *node, struct now now, struct peer *peer)
             expel(node, now, peer);
         }
     }
-    if (peer->doubt.held) {
-        weigh(node, now, peer, &peer->doubt, NULL);
+    struct claim waiting;
+    if (read_doubt(node, peer, &waiting)) {
+        weigh(node, now, peer, &waiting, NULL);
     }
 }
 

@@ -203,8 +203,8 @@ void rendezvous_on_deadline(struct node *node, struct now now, struct peer *peer
     if (peer->path_ready) {
         path_on_deadline(&peer->path, now.mono);
     }
-    if (!mono_due(peer->inbox_at, now.mono)) {
-        return;
+    if (!mono_due(peer->inbox_at, now.mono) || !effects_has_room(&node->effects)) {
+        return; // when there is room: it stays due
     }
     peer->inbox_at = mono_never();
     uint8_t bytes[INTENT_MAX_SIZE];
@@ -215,13 +215,10 @@ void rendezvous_on_deadline(struct node *node, struct now now, struct peer *peer
     }
 }
 
-void rendezvous_nudge(struct node *node, struct now now)
+static void nudge(struct node *node)
 {
     for (size_t i = 0; i < node->config.capacity.peers; i++) {
-        struct peer *peer = &node->peers[i];
-        if (is_unanswered(peer)) {
-            send_intent(node, now, peer, false);
-        }
+        node->peers[i].nudge_due = is_unanswered(&node->peers[i]);
     }
 }
 
@@ -234,7 +231,7 @@ void rendezvous_new_tunnel(struct node *node, struct now now, const struct peer 
             break;
         }
     }
-    rendezvous_nudge(node, now);
+    nudge(node);
 }
 
 void rendezvous_mapping_changed(struct node *node, struct now now)
@@ -258,8 +255,14 @@ void rendezvous_mapping_changed(struct node *node, struct now now)
 
 void rendezvous_drain(struct node *node, struct now now, struct peer *peer)
 {
+    if (peer->nudge_due && effects_has_room(&node->effects)) {
+        peer->nudge_due = false;
+        if (is_unanswered(peer)) {
+            send_intent(node, now, peer, false);
+        }
+    }
     struct path_output output;
-    while (peer->path_ready &&
+    while (peer->path_ready && effects_has_room(&node->effects) &&
            path_next_output(&peer->path, now.mono, &node->limiter, &node->rng, &output)) {
         struct node_report report = {.token = peer->token, .why = output.why};
         switch (output.kind) {

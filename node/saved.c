@@ -25,23 +25,21 @@ size_t node_state_size_max(const struct node *node)
 
 // What is believed of the peer, or what waits to be judged: a crash soon after a start must not
 // lose what the last run knew.
-static const struct claim *kept_claim(const struct peer *peer)
+static struct span kept_value(const struct peer *peer)
 {
-    if (!peer->used) {
-        return NULL;
+    if (peer->used && peer->claim.held) {
+        return span_of(peer->claim.value, peer->claim.value_size);
     }
-    if (peer->claim.held) {
-        return &peer->claim;
-    }
-    return peer->doubt.held ? &peer->doubt : NULL;
+    bool waits = peer->used && peer->doubt.held;
+    return span_of(peer->doubt.value, waits ? peer->doubt.value_size : 0);
 }
 
 static void write_peer(struct writer *writer, const struct peer *peer)
 {
-    const struct claim *claim = kept_claim(peer);
+    struct span value = kept_value(peer);
     write_bytes(writer, peer->token.bytes, sizeof peer->token.bytes);
-    write_u16(writer, claim->value_size);
-    write_bytes(writer, claim->value, claim->value_size);
+    write_u16(writer, (uint16_t)value.size);
+    write_span(writer, value);
     write_u8(writer, (uint8_t)peer->last_endpoint.family);
     write_bytes(writer, peer->last_endpoint.ip, sizeof peer->last_endpoint.ip);
     write_u16(writer, peer->last_endpoint.port);
@@ -72,11 +70,11 @@ enum status node_export(struct node *node, struct now now, struct writer *writer
     write_gate(node, now, writer);
     uint16_t count = 0;
     for (size_t i = 0; i < node->config.capacity.peers; i++) {
-        count = (uint16_t)(count + (kept_claim(&node->peers[i]) != NULL));
+        count = (uint16_t)(count + (kept_value(&node->peers[i]).size > 0));
     }
     write_u16(writer, count);
     for (size_t i = 0; i < node->config.capacity.peers; i++) {
-        if (kept_claim(&node->peers[i]) != NULL) {
+        if (kept_value(&node->peers[i]).size > 0) {
             write_peer(writer, &node->peers[i]);
         }
     }
@@ -109,16 +107,15 @@ static void read_peer(struct node *node, struct now now, struct reader *reader)
         return;
     }
     struct dht_key at = key_of_record(&node->config.keys, &token);
-    struct claim claim = {.held = true, .value_size = size, .digest = value_digest(value)};
-    if (size > sizeof claim.value ||
-        record_decode(&node->config.keys, &at, value, &claim.record) != OK ||
-        record_is_tombstone(&claim.record)) {
+    struct hash256 digest = value_digest(value);
+    struct record record;
+    if (record_decode(&node->config.keys, &at, value, &record) != OK ||
+        record_is_tombstone(&record)) {
         return;
     }
     struct peer *peer = peer_open(node, now, &token, false);
     if (peer != NULL) {
-        memcpy(claim.value, value.data, size);
-        peer->doubt = claim;
+        peer_doubt(peer, value, &digest);
         peer->last_endpoint = endpoint;
     }
 }

@@ -40,6 +40,10 @@ void search_start(struct node *node, struct now now, struct peer *peer)
     if (!node->joined || peer->state == PEER_CONNECTED) {
         return;
     }
+    if (!effects_has_room(&node->effects)) {
+        peer->get_at = mono_min(peer->get_at, mono_add(now.mono, SEARCH_SOON_MS));
+        return;
+    }
     if (peer->get_op == 0) {
         get(node, now, peer);
     }
