@@ -91,6 +91,32 @@ static void connected_peers_fill_the_table(void **)
     assert_true(world_connected(world, a, b));
 }
 
+// Sixty-four searches begin at once: what does not fit into one input's effects comes after.
+static void a_large_table_loses_no_effect(void **)
+{
+    for (uint64_t i = 1; i <= 64; i++) {
+        world_transfer(world, i, (uint8_t)i);
+    }
+    (void)up((struct world_options){.first = true});
+    size_t b = world_add(world, (struct world_options){.peers = 64, .members = 128});
+    world->nodes[0].dht_cut = true;
+    world_up(world, b);
+    world_run(world, MINUTE);
+    assert_int_equal(world_status(world, b).peers, 63);
+    assert_int_equal(world->nodes[b].gets, 0);
+    world->nodes[0].dht_cut = false; // joined only now
+    world_run(world, 10000);
+    assert_true(world->nodes[b].gets >= 63);
+    assert_in_range(world->nodes[b].listens, 32, 128);
+    assert_int_equal(world_status(world, b).effects_dropped, 0);
+    world_down(world, b);
+    uint64_t gets = world->nodes[b].gets;
+    world_up(world, b); // all owners are read in one go
+    world_run(world, 10000);
+    assert_true(world->nodes[b].gets > gets);
+    assert_int_equal(world_status(world, b).effects_dropped, 0);
+}
+
 // A hello of `from` to `to` that names the tokens `first` to `first + 19`.
 static void hint(size_t to, size_t from, uint64_t first)
 {
@@ -280,6 +306,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_large_mesh_connects_on_demand, start, stop),
         cmocka_unit_test_setup_teardown(a_full_table_makes_room_for_who_is_wanted, start, stop),
         cmocka_unit_test_setup_teardown(connected_peers_fill_the_table, start, stop),
+        cmocka_unit_test_setup_teardown(a_large_table_loses_no_effect, start, stop),
         cmocka_unit_test_setup_teardown(inventions_of_a_member_displace_nothing, start, stop),
         cmocka_unit_test_setup_teardown(a_true_hint_is_followed, start, stop),
         cmocka_unit_test_setup_teardown(knocking_is_bounded_and_forgotten, start, stop),

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// What a node allocates at the simulator's capacities: all at its creation, within 128 KiB.
+#include "tests/unit/node/world.h"
+
+#include "tests/unit/unit.h"
+
+enum {
+    NODE_BYTES_MAX = 128 * 1024,
+};
+
+static bool counting;
+static size_t bytes;
+static size_t blocks;
+
+// The linker sends all calls here (--wrap).
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+    bytes += counting ? size : 0;
+    blocks += counting;
+    return __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    bytes += counting ? count * size : 0;
+    blocks += counting;
+    return __real_calloc(count, size);
+}
+
+static void a_small_node_stays_within_its_share(void **)
+{
+    struct world *world = world_make(1);
+    size_t a = world_add(world, (struct world_options){.first = true, .peers = 8, .members = 64});
+    struct node *node = NULL;
+    counting = true;
+    assert_int_equal(
+        node_create(&world->nodes[a].config, span_of(NULL, 0), world_now(world, a), &node), OK);
+    counting = false;
+    print_message("%zu bytes in %zu blocks\n", bytes, blocks);
+    node_destroy(node);
+    world_free(world);
+    assert_true(blocks >= 3); // or nothing was counted
+    assert_true(bytes <= NODE_BYTES_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_small_node_stays_within_its_share),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
