@@ -220,3 +220,8 @@ json_t *client_ask(const struct cli *cli, const char *verb, json_t *args, int *r
     }
     return answer;
 }
+
+void client_say_stage(const struct cli *, const json_t *event)
+{
+    say("%-10s %.0f ms", json_text(event, "stage"), json_amount(event, "at_ms", 0));
+}

@@ -37,6 +37,9 @@ bool client_wait_gone(struct client *client, int timeout_ms);
 // `*ret_exit` set.
 json_t *client_ask(const struct cli *cli, const char *verb, json_t *args, int *ret_exit);
 
+// A line for an event of `wait`.
+void client_say_stage(const struct cli *cli, const json_t *event);
+
 // Says what an ANSWER_ERROR, ANSWER_LATE or ANSWER_GONE means; returns the exit code. Releases
 // `answer`.
 int client_complain(const struct cli *cli, enum answer_kind kind, json_t *answer);

@@ -176,11 +176,6 @@ int verb_resolve(struct cli *cli)
 
 // --- wait ---
 
-static void print_stage(const struct cli *, const json_t *event)
-{
-    say("%s", json_text(event, "stage"));
-}
-
 int verb_wait(struct cli *cli)
 {
     const struct arguments *arguments = &cli->arguments;
@@ -201,7 +196,7 @@ int verb_wait(struct cli *cli)
     json_t *args = json_pack("{s:s, s:s?, s:I}", "for", goal, "peer", arguments->peer, "timeout_ms",
         (json_int_t)timeout_s * 1000);
     json_t *answer =
-        converse(cli, "wait", args, (int)(timeout_s * 1000) + SLACK_MS, print_stage, &result);
+        converse(cli, "wait", args, (int)(timeout_s * 1000) + SLACK_MS, client_say_stage, &result);
     if (answer == NULL) {
         return result;
     }

@@ -22,6 +22,9 @@ enum {
     MESSAGE_SIZE = 4096,
     ARGUMENTS_MAX = 24,
     DOWN_TIMEOUT_MS = 20 * 1000,
+    PATIENCE_MS = 1000,      // then a person is told what the start is waiting for
+    FOLLOW_MS = 5000,        // how long the stages are shown after the start
+    ANSWER_TIMEOUT_MS = 500, // of a local daemon
 };
 
 static uint64_t clock_ms(void)
@@ -198,6 +201,58 @@ out:
     return result;
 }
 
+// Whether a person is looking on.
+static bool is_watched(const struct cli *cli)
+{
+    return !cli->arguments.json && isatty(STDOUT_FILENO) == 1;
+}
+
+// The first warning of `status`: while the daemon is starting it says what is waited for.
+static void say_waiting(const struct cli *cli)
+{
+    int ignored = DONE;
+    json_t *answer = NULL;
+    struct client *client = client_open(cli, true, &ignored);
+    if (client == NULL) {
+        return;
+    }
+    client_send(client, "status", NULL);
+    if (client_next(client, ANSWER_TIMEOUT_MS, &answer) == ANSWER_RESULT) {
+        const char *text =
+            json_string_value(json_array_get(json_object_get(answer, "warnings"), 0));
+        if (text != NULL) {
+            say("%s", text);
+        }
+    }
+    json_decref(answer);
+    client_close(client);
+}
+
+// Shows the stages up to being ready, for a while: the daemon goes on without us.
+static void follow(const struct cli *cli)
+{
+    int ignored = DONE;
+    json_t *answer = NULL;
+    struct client *client = client_open(cli, true, &ignored);
+    if (client == NULL) {
+        return;
+    }
+    client_send(
+        client, "wait", json_pack("{s:s, s:i}", "for", "ready", "timeout_ms", (int)FOLLOW_MS));
+    enum answer_kind kind = client_next(client, FOLLOW_MS + ANSWER_TIMEOUT_MS, &answer);
+    for (; kind == ANSWER_EVENT;
+         kind = client_next(client, FOLLOW_MS + ANSWER_TIMEOUT_MS, &answer)) {
+        client_say_stage(cli, answer);
+        json_decref(answer);
+        answer = NULL;
+    }
+    if (kind == ANSWER_ERROR) {
+        say("%s", json_text(answer, "message"));
+    }
+    json_decref(answer);
+    client_close(client);
+}
+
 enum readiness {
     READY,
     NOT_READY, // it said why
@@ -206,14 +261,22 @@ enum readiness {
 };
 
 // Reads "ready\n" or "failed\n" and a message.
-static enum readiness await(int pipe, uint64_t timeout_ms, char ret[static MESSAGE_SIZE])
+static enum readiness await(
+    const struct cli *cli, int pipe, uint64_t timeout_ms, char ret[static MESSAGE_SIZE])
 {
     size_t size = 0;
-    uint64_t end = clock_ms() + timeout_ms;
+    uint64_t begin = clock_ms();
+    bool patient = is_watched(cli);
     ret[0] = '\0';
-    for (uint64_t now = clock_ms(); now < end; now = clock_ms()) {
+    for (uint64_t now = begin; now - begin < timeout_ms; now = clock_ms()) {
         struct pollfd wanted = {.fd = pipe, .events = POLLIN};
-        if (poll(&wanted, 1, (int)(end - now)) <= 0) {
+        uint64_t left_ms = timeout_ms - (now - begin);
+        if (poll(&wanted, 1, (int)(patient && left_ms > PATIENCE_MS ? PATIENCE_MS : left_ms)) <=
+            0) {
+            if (patient && clock_ms() - begin >= PATIENCE_MS) {
+                patient = false;
+                say_waiting(cli);
+            }
             continue;
         }
         ssize_t got = read(pipe, ret + size, MESSAGE_SIZE - 1 - size);
@@ -253,7 +316,7 @@ static int start(struct cli *cli, uint64_t timeout_s)
     if (result != DONE) {
         return result;
     }
-    enum readiness readiness = await(pipe, timeout_s * 1000, message);
+    enum readiness readiness = await(cli, pipe, timeout_s * 1000, message);
     (void)close(pipe);
     log_hint(cli, journal, hint);
     switch (readiness) {
@@ -275,6 +338,9 @@ static int start(struct cli *cli, uint64_t timeout_s)
             (json_int_t)pid, "log", hint));
     } else {
         say("%s is up (pid %ld); its log: %s", cli->instance, (long)pid, hint);
+        if (is_watched(cli)) {
+            follow(cli);
+        }
     }
     return DONE;
 }

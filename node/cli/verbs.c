@@ -42,7 +42,8 @@ static const char authorize_details[] =
     "signature from standard input; or give it later with --signature. No gas, no transaction.";
 
 static const char up_details[] =
-    "Starts the daemon in the background and returns when it is ready.";
+    "Starts the daemon in the background and returns when it is ready. On a terminal the\n"
+    "stages on the way to the mesh are shown for some seconds more.";
 
 static const char ping_details[] =
     "PEER is a token or an overlay address. Exit status: 0 the last answer came directly,\n"

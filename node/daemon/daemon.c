@@ -196,7 +196,7 @@ static void read_device(struct daemon *daemon)
 static void report(struct daemon *daemon, const struct node_report *event)
 {
     report_log(daemon, event);
-    serve_on_report(daemon, event);
+    wait_on_report(daemon, event);
 }
 
 static void carry_out_dht(struct daemon *daemon, const struct node_effect *effect)
@@ -375,21 +375,21 @@ static void on_timer(uv_timer_t *timer)
         if (mono_due(node_next_deadline(daemon->node), daemon->now.mono)) {
             node_on_deadline(daemon->node, daemon->now);
         }
-        serve_on_deadline(daemon);
     }
+    serve_on_deadline(daemon);
     daemon_pump(daemon);
 }
 
 static void arm(struct daemon *daemon)
 {
-    struct mono next = daemon->fetching ? daemon->fetch_at : mono_never();
+    struct mono next = serve_deadline(daemon);
+    next = daemon->fetching ? mono_min(next, daemon->fetch_at) : next;
     if (daemon->node != NULL) {
         next = mono_min(next, node_next_deadline(daemon->node));
         next = mono_min(next, daemon->dht_at);
         next = mono_min(next, daemon->dht_count_at);
         next = mono_min(next, daemon->dht_save_at);
         next = mono_min(next, daemon->addresses_at);
-        next = mono_min(next, serve_deadline(daemon));
     }
     if (next.ms == mono_never().ms) {
         (void)uv_timer_stop(&daemon->timer);
@@ -541,6 +541,7 @@ void daemon_begin(struct daemon *daemon)
     daemon_read_local_addresses(daemon);
     node_start(daemon->node, daemon->now);
     daemon->ready = true;
+    wait_on_stage(daemon, READY_MANIFEST);
     ready_report();
     daemon_pump(daemon);
 }

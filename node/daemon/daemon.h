@@ -11,8 +11,8 @@
 //    manifest.c  the manifest: pinned, or fetched from the bootstrap hosts
 //    daemon.c    the pump: inputs, effects, deadlines
 //    sockets.c   UDP: the DHT's port, the members' port
-//    serve.c     control verbs and HTTP pages;  json.c  what they show
-//    report.c    the core's events as log lines
+//    serve.c     control verbs and HTTP pages;  wait.c  the verb that waits;  json.c  what they
+//    show report.c    the core's events as log lines
 #pragma once
 
 #include "chain/http.h"
@@ -43,6 +43,7 @@ enum {
     DAEMON_WAITERS_MAX = 32,
     DAEMON_PINGS_MAX = 32,
     DAEMON_RESOLVES_MAX = 8,
+    SERVE_TIMEOUT_MAX_MS = 24 * 3600 * 1000,
 };
 
 // Directories, name and overrides, from the command line.
@@ -62,6 +63,15 @@ struct daemon_rpc {
     bool suggested; // by the manifest
 };
 
+// What a node passes on its way to being ready.
+enum daemon_stage {
+    READY_MANIFEST, // it knows its network
+    READY_JOINED,   // the DHT answers, or it is the first node
+    READY_SEAT,     // the chain said yes to the own seat
+    READY_PUBLISHED,
+    READY_STAGES,
+};
+
 // A ping verb under way.
 struct daemon_ping {
     bool used;
@@ -79,6 +89,7 @@ struct daemon_ping {
 struct daemon_wait {
     bool used;
     bool connected; // for a peer; else for being ready
+    uint8_t told;   // stages whose event was sent, a bit each
     struct control_request request;
     struct token_id token;
     struct mono began_at, until;
@@ -173,8 +184,8 @@ struct daemon {
     struct node *node;
     bool ready;
 
-    // Stages since the start, in ms; 0 = not yet. For `wait` and `status`.
-    uint64_t joined_ms, published_ms, self_ms;
+    uint64_t stage_ms[READY_STAGES]; // when first reached, since the start; 0 = not yet
+    bool first;                      // READY_JOINED: alone, as the first node
 
     // Fetching the manifest.
     bool fetching;
@@ -239,11 +250,24 @@ void report_log(struct daemon *daemon, const struct node_report *report);
 // serve.c
 enum status serve_start(struct daemon *daemon);
 void serve_stop(struct daemon *daemon);
-void serve_on_report(struct daemon *daemon, const struct node_report *report);
+// The next three read a verb's arguments. The first two answer with an error where they return
+// false; a number that is absent or not positive is `fallback`.
+bool serve_need_node(struct daemon *daemon, struct control_request request);
+bool serve_get_token(struct daemon *daemon, const json_t *args, const char *key,
+    struct control_request request, struct token_id *ret);
+uint32_t serve_get_number(const json_t *args, const char *key, uint32_t fallback, uint32_t max);
 void serve_on_pong(struct daemon *daemon, const struct token_id *token, struct span payload);
 void serve_on_dht_event(struct daemon *daemon, const struct dht_event *event);
 void serve_on_deadline(struct daemon *daemon);
 struct mono serve_deadline(const struct daemon *daemon);
+
+// wait.c
+void wait_begin(struct daemon *daemon, const json_t *args, struct control_request request);
+void wait_on_stage(struct daemon *daemon, enum daemon_stage stage);
+void wait_on_report(struct daemon *daemon, const struct node_report *report);
+void wait_on_deadline(struct daemon *daemon);
+struct mono wait_deadline(const struct daemon *daemon);
+const char *wait_stage_name(const struct daemon *daemon, enum daemon_stage stage);
 
 // json.c
 json_t *json_status(struct daemon *daemon);

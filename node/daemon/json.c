@@ -342,8 +342,17 @@ static void set_node(struct daemon *daemon, json_t *object)
 
 static json_t *json_stages(const struct daemon *daemon)
 {
-    return json_pack("{s:I,s:I,s:I}", "joined_ms", (json_int_t)daemon->joined_ms, "published_ms",
-        (json_int_t)daemon->published_ms, "self_ms", (json_int_t)daemon->self_ms);
+    static const char *const names[] = {[READY_MANIFEST] = "manifest_ms",
+        [READY_JOINED] = "joined_ms",
+        [READY_SEAT] = "seat_ms",
+        [READY_PUBLISHED] = "published_ms"};
+    json_t *object = json_object();
+    for (size_t i = 0; i < READY_STAGES; i++) {
+        uint64_t at_ms = daemon->stage_ms[i];
+        (void)json_object_set_new(
+            object, names[i], at_ms == 0 ? json_null() : json_integer((json_int_t)at_ms));
+    }
+    return object;
 }
 
 json_t *json_status(struct daemon *daemon)

@@ -17,13 +17,12 @@
 enum {
     PING_INTERVAL_MS = 1000,
     PING_COUNT_MAX = 100000,
-    TIMEOUT_MAX_MS = 24 * 3600 * 1000,
     RESOLVE_MS = 12000,
     RESOLVE_CHECK_MS = 200,
     METRICS_TEXT_MAX = 256 * 1024,
 };
 
-static bool need_node(struct daemon *daemon, struct control_request request)
+bool serve_need_node(struct daemon *daemon, struct control_request request)
 {
     if (daemon->node != NULL && daemon->ready) {
         return true;
@@ -54,7 +53,7 @@ static bool find_token(struct daemon *daemon, const char *text, struct token_id 
     return false;
 }
 
-static bool get_token(struct daemon *daemon, const json_t *args, const char *key,
+bool serve_get_token(struct daemon *daemon, const json_t *args, const char *key,
     struct control_request request, struct token_id *ret)
 {
     const char *text = json_string_value(json_object_get(args, key));
@@ -66,7 +65,7 @@ static bool get_token(struct daemon *daemon, const json_t *args, const char *key
     return false;
 }
 
-static uint32_t get_number(const json_t *args, const char *key, uint32_t fallback, uint32_t max)
+uint32_t serve_get_number(const json_t *args, const char *key, uint32_t fallback, uint32_t max)
 {
     json_int_t value = json_integer_value(json_object_get(args, key));
     if (value <= 0) {
@@ -178,7 +177,8 @@ void serve_on_pong(struct daemon *daemon, const struct token_id *token, struct s
 static void verb_ping(struct daemon *daemon, const json_t *args, struct control_request request)
 {
     struct token_id token;
-    if (!need_node(daemon, request) || !get_token(daemon, args, "peer", request, &token)) {
+    if (!serve_need_node(daemon, request) ||
+        !serve_get_token(daemon, args, "peer", request, &token)) {
         return;
     }
     if (token_id_equal(&token, &daemon->token)) {
@@ -193,84 +193,14 @@ static void verb_ping(struct daemon *daemon, const json_t *args, struct control_
         *ping = (struct daemon_ping){.used = true,
             .request = request,
             .token = token,
-            .count = get_number(args, "count", 4, PING_COUNT_MAX),
-            .timeout_ms = get_number(args, "timeout_ms", 2000, TIMEOUT_MAX_MS),
+            .count = serve_get_number(args, "count", 4, PING_COUNT_MAX),
+            .timeout_ms = serve_get_number(args, "timeout_ms", 2000, SERVE_TIMEOUT_MAX_MS),
             .until_direct = json_is_true(json_object_get(args, "until_direct"))};
         (void)!node_want_peer(daemon->node, daemon->now, &token);
         ping_send(daemon, ping);
         return;
     }
     control_reply_error(daemon->control, request, "busy", "too many pings at once; try again");
-}
-
-// wait
-
-static const char *missing_stage(struct daemon *daemon, const struct daemon_wait *wait)
-{
-    struct node_peer_status peer;
-    struct node_status status;
-    if (daemon->node == NULL || !daemon->ready) {
-        return "the manifest";
-    }
-    if (wait->connected) {
-        if (!json_find_peer(daemon, &wait->token, &peer)) {
-            return "any trace of that token";
-        }
-        return peer.stage == STAGE_CONNECTED ? NULL : peer_stage_name(peer.stage);
-    }
-    node_status(daemon->node, daemon->now, &status);
-    if (!status.joined && !status.alone) {
-        return "joining the DHT";
-    }
-    if (status.verdict.kind != VERDICT_YES) {
-        return "the chain's yes to the own seat";
-    }
-    return status.published ? NULL : "publishing the own record";
-}
-
-static void wait_check(struct daemon *daemon, struct daemon_wait *wait)
-{
-    const char *missing = missing_stage(daemon, wait);
-    if (missing == NULL) {
-        control_reply_ok(daemon->control, wait->request,
-            json_pack("{s:s,s:I}", "for", wait->connected ? "connected" : "ready", "waited_ms",
-                (json_int_t)mono_since(wait->began_at, daemon->now.mono)));
-        wait->used = false;
-    } else if (mono_due(wait->until, daemon->now.mono)) {
-        control_reply_error(daemon->control, wait->request, "timeout",
-            "still missing: %s; see `deedmesh status`", missing);
-        wait->used = false;
-    }
-}
-
-static void verb_wait(struct daemon *daemon, const json_t *args, struct control_request request)
-{
-    const char *what = json_string_value(json_object_get(args, "for"));
-    bool connected = what != NULL && strcmp(what, "connected") == 0;
-    struct token_id token = token_id_zero;
-    if (connected &&
-        (!need_node(daemon, request) || !get_token(daemon, args, "peer", request, &token))) {
-        return;
-    }
-    for (size_t i = 0; i < DAEMON_WAITERS_MAX; i++) {
-        struct daemon_wait *wait = &daemon->waits[i];
-        if (wait->used) {
-            continue;
-        }
-        uint32_t timeout_ms = get_number(args, "timeout_ms", 30000, TIMEOUT_MAX_MS);
-        *wait = (struct daemon_wait){.used = true,
-            .connected = connected,
-            .request = request,
-            .token = token,
-            .began_at = daemon->now.mono,
-            .until = mono_add(daemon->now.mono, timeout_ms)};
-        if (connected) {
-            (void)!node_want_peer(daemon->node, daemon->now, &token);
-        }
-        wait_check(daemon, wait);
-        return;
-    }
-    control_reply_error(daemon->control, request, "busy", "too many waits at once; try again");
 }
 
 // resolve
@@ -345,7 +275,8 @@ void serve_on_dht_event(struct daemon *daemon, const struct dht_event *event)
 static void verb_resolve(struct daemon *daemon, const json_t *args, struct control_request request)
 {
     struct token_id token;
-    if (!need_node(daemon, request) || !get_token(daemon, args, "token", request, &token)) {
+    if (!serve_need_node(daemon, request) ||
+        !serve_get_token(daemon, args, "token", request, &token)) {
         return;
     }
     for (size_t i = 0; i < DAEMON_RESOLVES_MAX; i++) {
@@ -358,7 +289,8 @@ static void verb_resolve(struct daemon *daemon, const json_t *args, struct contr
             .token = token,
             .op = DAEMON_OP | ++daemon->last_op,
             .began_at = daemon->now.mono,
-            .until = mono_add(daemon->now.mono, RESOLVE_MS),
+            .until = mono_add(daemon->now.mono,
+                serve_get_number(args, "timeout_ms", RESOLVE_MS, SERVE_TIMEOUT_MAX_MS)),
             .check_at = mono_add(daemon->now.mono, RESOLVE_CHECK_MS)};
         struct dht_key at = key_of_record(&daemon->keys, &token);
         if (dht_core_get(daemon->dht, daemon->now, resolve->op, &at) != OK) {
@@ -386,7 +318,7 @@ static void verb_status(struct daemon *daemon, const json_t *, struct control_re
 
 static void verb_peers(struct daemon *daemon, const json_t *, struct control_request request)
 {
-    if (need_node(daemon, request)) {
+    if (serve_need_node(daemon, request)) {
         control_reply_ok(daemon->control, request, json_peers(daemon));
     }
 }
@@ -414,7 +346,7 @@ static void verb_reload(struct daemon *daemon, const json_t *, struct control_re
 {
     struct state_error error;
     struct state_delegation stored;
-    if (!need_node(daemon, request)) {
+    if (!serve_need_node(daemon, request)) {
         return;
     }
     if (state_delegation_read(daemon->state, &daemon->token, &stored, &error) != OK) {
@@ -443,7 +375,7 @@ static void dispatch(
         {"peers", verb_peers},
         {"ping", verb_ping},
         {"resolve", verb_resolve},
-        {"wait", verb_wait},
+        {"wait", wait_begin},
         {"metrics", verb_metrics},
         {"reload", verb_reload},
         {"down", verb_down},
@@ -520,30 +452,6 @@ void serve_stop(struct daemon *daemon)
     daemon->control = NULL;
 }
 
-void serve_on_report(struct daemon *daemon, const struct node_report *report)
-{
-    uint64_t at_ms = mono_since(daemon->started_at, daemon->now.mono);
-    switch (report->event) {
-    case EVENT_JOINED:
-    case EVENT_ALONE:
-        daemon->joined_ms = daemon->joined_ms == 0 ? at_ms : daemon->joined_ms;
-        break;
-    case EVENT_PUBLISHED:
-        daemon->published_ms = daemon->published_ms == 0 ? at_ms : daemon->published_ms;
-        break;
-    case EVENT_SELF_VERDICT:
-        daemon->self_ms = daemon->self_ms == 0 ? at_ms : daemon->self_ms;
-        break;
-    default:
-        break;
-    }
-    for (size_t i = 0; i < DAEMON_WAITERS_MAX; i++) {
-        if (daemon->waits[i].used) {
-            wait_check(daemon, &daemon->waits[i]);
-        }
-    }
-}
-
 void serve_on_deadline(struct daemon *daemon)
 {
     for (size_t i = 0; i < DAEMON_PINGS_MAX; i++) {
@@ -551,11 +459,7 @@ void serve_on_deadline(struct daemon *daemon)
             ping_on_deadline(daemon, &daemon->pings[i]);
         }
     }
-    for (size_t i = 0; i < DAEMON_WAITERS_MAX; i++) {
-        if (daemon->waits[i].used) {
-            wait_check(daemon, &daemon->waits[i]);
-        }
-    }
+    wait_on_deadline(daemon);
     for (size_t i = 0; i < DAEMON_RESOLVES_MAX; i++) {
         struct daemon_resolve *resolve = &daemon->resolves[i];
         if (resolve->used && mono_due(resolve->check_at, daemon->now.mono)) {
@@ -566,12 +470,9 @@ void serve_on_deadline(struct daemon *daemon)
 
 struct mono serve_deadline(const struct daemon *daemon)
 {
-    struct mono next = mono_never();
+    struct mono next = wait_deadline(daemon);
     for (size_t i = 0; i < DAEMON_PINGS_MAX; i++) {
         next = daemon->pings[i].used ? mono_min(next, daemon->pings[i].next_at) : next;
-    }
-    for (size_t i = 0; i < DAEMON_WAITERS_MAX; i++) {
-        next = daemon->waits[i].used ? mono_min(next, daemon->waits[i].until) : next;
     }
     for (size_t i = 0; i < DAEMON_RESOLVES_MAX; i++) {
         next = daemon->resolves[i].used ? mono_min(next, daemon->resolves[i].check_at) : next;
