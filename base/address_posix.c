@@ -4,6 +4,8 @@
 // clock and do no I/O, but their header is an edge header, hence the file's name.
 #include "base/address.h"
 
+#include "base/text.h"
+
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,26 +32,6 @@ void address_format(const struct address *address, char ret[static ADDRESS_TEXT_
     } else {
         (void)snprintf(ret, ADDRESS_TEXT_SIZE, "%s:%u", ip, (unsigned)address->port);
     }
-}
-
-// Decimal without sign or leading zero, at most `max`.
-static enum status parse_decimal(struct span text, uint32_t max, uint32_t *ret)
-{
-    if (text.size == 0 || text.size > 9 || (text.size > 1 && text.data[0] == '0')) {
-        return ERR_MALFORMED;
-    }
-    uint32_t value = 0;
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9') {
-            return ERR_MALFORMED;
-        }
-        value = value * 10 + (uint32_t)(text.data[i] - '0');
-    }
-    if (value > max) {
-        return ERR_MALFORMED;
-    }
-    *ret = value;
-    return OK;
 }
 
 static enum status parse_ip(struct span text, struct address *ret)
@@ -88,9 +70,8 @@ static enum status parse_ip_and_port(struct span ip, struct span port, struct ad
     if (status != OK) {
         return status;
     }
-    uint32_t number = 0;
-    status = parse_decimal(port, UINT16_MAX, &number);
-    if (status != OK || number == 0) {
+    uint64_t number = 0;
+    if (decimal_parse(port, UINT16_MAX, &number) != OK || number == 0) {
         return ERR_MALFORMED;
     }
     address.port = (uint16_t)number;
@@ -141,11 +122,10 @@ enum status prefix_parse(struct span text, struct prefix *ret)
     if (status != OK) {
         return status;
     }
-    uint32_t length = 0;
-    uint32_t max = (uint32_t)address_ip_size(&base) * 8;
-    status = parse_decimal(span_of(slash + 1, text.size - ip_size - 1), max, &length);
-    if (status != OK) {
-        return status;
+    uint64_t length = 0;
+    struct span digits = span_of(slash + 1, text.size - ip_size - 1);
+    if (decimal_parse(digits, address_ip_size(&base) * 8, &length) != OK) {
+        return ERR_MALFORMED;
     }
     struct prefix prefix = prefix_of(&base, (uint8_t)length);
     if (!address_same_ip(&prefix.base, &base)) {

@@ -1,27 +1,45 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Text forms of identities.
+// Text forms of numbers and identities.
 #include "base/text.h"
 
 #include <sodium.h>
 #include <string.h>
+
+enum status decimal_parse(struct span text, uint64_t max, uint64_t *ret)
+{
+    if (text.size == 0 || (text.size > 1 && text.data[0] == '0')) {
+        return ERR_MALFORMED;
+    }
+    uint64_t value = 0;
+    bool in_range = true;
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t digit = (uint8_t)(text.data[i] - '0');
+        if (digit > 9) {
+            return ERR_MALFORMED;
+        }
+        in_range = in_range && digit <= max && value <= (max - digit) / 10;
+        value = in_range ? value * 10 + digit : value;
+    }
+    if (!in_range) {
+        return ERR_RANGE;
+    }
+    *ret = value;
+    return OK;
+}
 
 void hex_format(struct span bytes, char *ret)
 {
     (void)sodium_bin2hex(ret, bytes.size * 2 + 1, bytes.data, bytes.size);
 }
 
-enum {
-    NOT_A_DIGIT = 16,
-};
-
-static uint8_t hex_digit_value(uint8_t digit)
+uint8_t hex_digit_value(uint8_t digit)
 {
     if (digit >= '0' && digit <= '9') {
         return (uint8_t)(digit - '0');
     }
     uint8_t lower = digit | 0x20;
-    return lower >= 'a' && lower <= 'f' ? (uint8_t)(lower - 'a' + 10) : NOT_A_DIGIT;
+    return lower >= 'a' && lower <= 'f' ? (uint8_t)(lower - 'a' + 10) : HEX_NOT_A_DIGIT;
 }
 
 static struct span without_0x(struct span text)
@@ -37,7 +55,7 @@ enum status hex_parse(struct span text, uint8_t *ret, size_t size)
         return ERR_MALFORMED;
     }
     for (size_t i = 0; i < digits.size; i++) {
-        if (hex_digit_value(digits.data[i]) == NOT_A_DIGIT) {
+        if (hex_digit_value(digits.data[i]) == HEX_NOT_A_DIGIT) {
             return ERR_MALFORMED;
         }
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// The text forms of identities: hexadecimal, 256-bit decimal, base64, EIP-55 excepted (it needs
-// keccak and stands in chain/).
+// The text forms of numbers and identities: decimal, hexadecimal, 256-bit decimal, base64. EIP-55
+// needs keccak and stands in chain/.
 #pragma once
 
 #include "base/ids.h"
@@ -11,6 +11,16 @@ enum {
     WG_KEY_TEXT_SIZE = 45,
     ETH_ADDRESS_TEXT_SIZE = 43, // "0x", 40 digits, NUL
 };
+
+// Decimal digits alone, without a leading zero. ERR_MALFORMED otherwise, ERR_RANGE above `max`.
+enum status decimal_parse(struct span text, uint64_t max, uint64_t *ret);
+
+enum {
+    HEX_NOT_A_DIGIT = 16,
+};
+
+// The value of a digit of either case, or HEX_NOT_A_DIGIT.
+uint8_t hex_digit_value(uint8_t digit);
 
 // Lower-case hex without prefix. `ret` has room for 2 * bytes.size + 1.
 void hex_format(struct span bytes, char *ret);

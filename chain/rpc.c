@@ -4,6 +4,8 @@
 // jansson with its strictest flags, then held against the one form that was asked for.
 #include "chain/rpc.h"
 
+#include "base/text.h"
+
 #include <ctype.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -143,16 +145,6 @@ static void parse_error(const json_t *error, bool same_id, struct rpc_answer *re
     }
 }
 
-// -1 if it is no digit.
-static int digit_value(char digit)
-{
-    if (digit >= '0' && digit <= '9') {
-        return digit - '0';
-    }
-    int lower = tolower((unsigned char)digit);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 // The digits after "0x", or NULL.
 static const char *hex_digits(const json_t *value, size_t *ret_count)
 {
@@ -168,19 +160,6 @@ static const char *hex_digits(const json_t *value, size_t *ret_count)
     return text + 2;
 }
 
-static bool decode_hex(const char *digits, uint8_t *ret, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        int high = digit_value(digits[2 * i]);
-        int low = digit_value(digits[2 * i + 1]);
-        if (high < 0 || low < 0) {
-            return false;
-        }
-        ret[i] = (uint8_t)(high * 16 + low);
-    }
-    return true;
-}
-
 static bool parse_data(const json_t *result, struct rpc_answer *ret)
 {
     size_t count = 0;
@@ -189,7 +168,7 @@ static bool parse_data(const json_t *result, struct rpc_answer *ret)
         return false;
     }
     uint8_t *data = malloc(count / 2 + 1);
-    if (data == NULL || !decode_hex(digits, data, count / 2)) {
+    if (data == NULL || hex_parse(span_of(digits, count), data, count / 2) != OK) {
         free(data);
         return false;
     }
@@ -207,11 +186,11 @@ static bool parse_quantity(const json_t *result, struct rpc_answer *ret)
     }
     uint64_t value = 0;
     for (size_t i = 0; i < count; i++) {
-        int digit = digit_value(digits[i]);
-        if (digit < 0) {
+        uint8_t digit = hex_digit_value((uint8_t)digits[i]);
+        if (digit == HEX_NOT_A_DIGIT) {
             return false;
         }
-        value = value << 4 | (uint64_t)digit;
+        value = value << 4 | digit;
     }
     ret->quantity = value;
     return true;
@@ -221,8 +200,8 @@ static bool parse_block_hash(const json_t *result, struct rpc_answer *ret)
 {
     size_t count = 0;
     const char *digits = hex_digits(json_object_get(result, "hash"), &count);
-    return digits != NULL && count == 2 * sizeof ret->hash.bytes &&
-           decode_hex(digits, ret->hash.bytes, sizeof ret->hash.bytes);
+    return digits != NULL &&
+           hex_parse(span_of(digits, count), ret->hash.bytes, sizeof ret->hash.bytes) == OK;
 }
 
 static bool parse_result(const json_t *result, enum rpc_form form, struct rpc_answer *ret)

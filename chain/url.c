@@ -4,6 +4,8 @@
 // for a name, libcurl must not take for an address, else the scope rules could be dodged.
 #include "chain/url.h"
 
+#include "base/text.h"
+
 #include <string.h>
 
 enum {
@@ -53,20 +55,11 @@ static bool has_only_url_bytes(struct span text)
     return true;
 }
 
-// 1 to 65535, without leading zeroes.
+// 1 to 65535.
 static bool parse_port(struct span text, uint16_t *ret)
 {
-    uint32_t value = 0;
-    if (text.size == 0 || text.size > 5 || text.data[0] == '0') {
-        return false;
-    }
-    for (size_t i = 0; i < text.size; i++) {
-        if (!is_digit(text.data[i])) {
-            return false;
-        }
-        value = value * 10 + (uint32_t)(text.data[i] - '0');
-    }
-    if (value > UINT16_MAX) {
+    uint64_t value = 0;
+    if (decimal_parse(text, UINT16_MAX, &value) != OK || value == 0) {
         return false;
     }
     *ret = (uint16_t)value;

@@ -146,25 +146,10 @@ static bool line_is(const struct line *line, const char *key)
     return span_equal(line->key, span_of_text(key));
 }
 
-// Decimal digits only, at most `max`.
+// A number out of its range is no answer of WireGuard's, like one that is none.
 static enum status parse_number(struct span text, uint64_t max, uint64_t *ret)
 {
-    if (text.size == 0 || text.size > NUMBER_DIGITS_MAX) {
-        return ERR_MALFORMED;
-    }
-    uint64_t value = 0;
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9') {
-            return ERR_MALFORMED;
-        }
-        uint64_t digit = (uint64_t)(text.data[i] - '0');
-        if (value > (max - digit) / 10) {
-            return ERR_MALFORMED;
-        }
-        value = value * 10 + digit;
-    }
-    *ret = value;
-    return OK;
+    return decimal_parse(text, max, ret) == OK ? OK : ERR_MALFORMED;
 }
 
 // The errno line: an optional minus sign (wireguard-go writes one), then digits.

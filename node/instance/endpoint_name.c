@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Names of places in configuration and arguments: HOST:PORT, and bootstrap addresses.
+#include "base/text.h"
 #include "dht/manifest.h"
 #include "node/instance/config.h"
 
@@ -18,20 +19,15 @@ static bool is_host_byte(uint8_t byte)
            byte == '-' || byte == '.' || byte == '_';
 }
 
-// Decimal 1-65535 without a leading zero.
+// Decimal, 1 to 65535.
 static enum status port_parse(struct span text, uint16_t *ret)
 {
-    uint32_t value = 0;
-    if (text.size == 0 || text.size > 5 || text.data[0] == '0') {
-        return text.size == 0 ? ERR_MALFORMED : ERR_RANGE;
+    uint64_t value = 0;
+    enum status status = decimal_parse(text, UINT16_MAX, &value);
+    if (status != OK) {
+        return status;
     }
-    for (size_t i = 0; i < text.size; i++) {
-        if (!is_digit(text.data[i])) {
-            return ERR_MALFORMED;
-        }
-        value = value * 10 + (uint32_t)(text.data[i] - '0');
-    }
-    if (value > UINT16_MAX) {
+    if (value == 0) {
         return ERR_RANGE;
     }
     *ret = (uint16_t)value;

@@ -102,6 +102,24 @@ static void hex_takes_either_case_and_an_exact_length(void **)
     }
 }
 
+static void decimals_have_one_form_and_a_limit(void **)
+{
+    uint64_t value = 0;
+    assert_int_equal(decimal_parse(span_of_text("0"), 0, &value), OK);
+    assert_true(value == 0);
+    assert_int_equal(decimal_parse(span_of_text("18446744073709551615"), UINT64_MAX, &value), OK);
+    assert_true(value == UINT64_MAX);
+    assert_int_equal(
+        decimal_parse(span_of_text("18446744073709551616"), UINT64_MAX, &value), ERR_RANGE);
+    assert_int_equal(decimal_parse(span_of_text("9"), 7, &value), ERR_RANGE);
+    assert_int_equal(decimal_parse(span_of_text("65536"), UINT16_MAX, &value), ERR_RANGE);
+    static const char *const refused[] = {"", "01", "00", "-1", "+1", " 1", "1 ", "0x1", "99999x"};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        assert_int_equal(decimal_parse(span_of_text(refused[i]), 9, &value), ERR_MALFORMED);
+    }
+    assert_true(value == UINT64_MAX);
+}
+
 static void wireguard_keys_round_trip(void **)
 {
     const char *text = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -151,6 +169,7 @@ int main(void)
         cmocka_unit_test(token_ids_round_trip),
         cmocka_unit_test(a_refused_text_leaves_the_output_alone),
         cmocka_unit_test(hex_takes_either_case_and_an_exact_length),
+        cmocka_unit_test(decimals_have_one_form_and_a_limit),
         cmocka_unit_test(wireguard_keys_round_trip),
         cmocka_unit_test(wireguard_keys_have_one_form),
         cmocka_unit_test(ethereum_addresses_print_in_lower_case),
