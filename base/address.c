@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Addresses and prefixes: comparison and scope.
+// Addresses and prefixes: equality and scope.
 #include "base/address.h"
 
 #include <string.h>
@@ -28,18 +28,6 @@ bool address_same_ip(const struct address *a, const struct address *b)
 bool address_equal(const struct address *a, const struct address *b)
 {
     return address_same_ip(a, b) && a->port == b->port;
-}
-
-int address_compare(const struct address *a, const struct address *b)
-{
-    if (a->family != b->family) {
-        return a->family < b->family ? -1 : 1;
-    }
-    int order = memcmp(a->ip, b->ip, sizeof a->ip);
-    if (order != 0) {
-        return order;
-    }
-    return (a->port > b->port) - (a->port < b->port);
 }
 
 size_t address_ip_size(const struct address *address)

@@ -46,7 +46,6 @@ struct address address_of_ipv4(uint8_t a, uint8_t b, uint8_t c, uint8_t d, uint1
 bool address_is_set(const struct address *address);
 bool address_equal(const struct address *a, const struct address *b);
 bool address_same_ip(const struct address *a, const struct address *b);
-int address_compare(const struct address *a, const struct address *b);
 
 // Number of bytes of the IP: 4, 16, or 0.
 size_t address_ip_size(const struct address *address);

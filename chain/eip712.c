@@ -178,7 +178,8 @@ void delegation_text(const struct delegation *delegation, const struct network *
     ASSERT(size > 0 && size < DELEGATION_TEXT_SIZE);
 }
 
-struct hash256 delegation_text_digest(
+// What an EIP-191 signature signs: keccak256(0x19 "Ethereum Signed Message:\n" length text).
+static struct hash256 text_digest(
     const struct delegation *delegation, const struct network *network)
 {
     enum { PREFIX_MAX = 40 };
@@ -196,7 +197,7 @@ struct hash256 delegation_text_digest(
 static struct hash256 digest_by_kind(
     const struct delegation *delegation, const struct network *network)
 {
-    return delegation->kind == DELEGATION_EIP191 ? delegation_text_digest(delegation, network)
+    return delegation->kind == DELEGATION_EIP191 ? text_digest(delegation, network)
                                                  : delegation_digest(delegation, network);
 }
 

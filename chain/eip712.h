@@ -38,10 +38,6 @@ void delegation_typed_data(const struct delegation *delegation, const struct net
 void delegation_text(const struct delegation *delegation, const struct network *network,
     char ret[static DELEGATION_TEXT_SIZE]);
 
-// What an EIP-191 signature signs: keccak256(0x19 "Ethereum Signed Message:\n" length text).
-struct hash256 delegation_text_digest(
-    const struct delegation *delegation, const struct network *network);
-
 // OK if `delegation->owner` signed it for this network; says nothing about who owns the token.
 // ERR_SIGNATURE or ERR_MALFORMED if not; ERR_UNSUPPORTED for the kinds of contract wallets
 // (EIP-1271), which the caller must treat as unknown, never as refused.

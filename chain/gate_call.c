@@ -22,7 +22,7 @@ void gate_begin_checks(struct gate *gate, size_t provider)
     checked->checks_pending = CHECK_ALL;
 }
 
-size_t gate_calls_of(const struct gate *gate, size_t provider)
+static size_t calls_of(const struct gate *gate, size_t provider)
 {
     size_t count = 0;
     for (size_t i = 0; i < gate->calls_max; i++) {
@@ -120,8 +120,7 @@ static bool next_for_provider(
     struct gate *gate, size_t provider, struct mono now, struct gate_inflight *call)
 {
     struct gate_provider *asked = &gate->providers[provider];
-    if (!mono_due(asked->retry_at, now) ||
-        gate_calls_of(gate, provider) >= GATE_CALLS_PER_PROVIDER) {
+    if (!mono_due(asked->retry_at, now) || calls_of(gate, provider) >= GATE_CALLS_PER_PROVIDER) {
         return false;
     }
     if (next_check(gate, provider, call)) {

@@ -173,7 +173,7 @@ static struct gate_reading reading_of_value(const struct gate *gate, const struc
     return reading;
 }
 
-struct gate_reading gate_read_slot(const struct gate *gate, size_t slot, struct mono now)
+static struct gate_reading read_slot(const struct gate *gate, size_t slot, struct mono now)
 {
     if (gate->config.providers == 0) {
         return (struct gate_reading){.kind = VERDICT_UNKNOWN, .reason = REASON_NO_PROVIDER};
@@ -196,7 +196,7 @@ struct gate_reading gate_read(const struct gate *gate, const struct token_id *to
 {
     size_t slot = gate_slot_find(gate, token);
     if (slot != SIZE_MAX) {
-        return gate_read_slot(gate, slot, now.mono);
+        return read_slot(gate, slot, now.mono);
     }
     return (struct gate_reading){.kind = VERDICT_UNKNOWN,
         .reason = gate->config.providers == 0 ? REASON_NO_PROVIDER : REASON_NOT_READ};
@@ -278,13 +278,13 @@ static bool refresh_complete(const struct gate *gate, size_t slot, struct mono n
     if (pending == 0) {
         return true;
     }
-    return answered >= gate->quorum && gate_read_slot(gate, slot, now).kind != VERDICT_UNKNOWN;
+    return answered >= gate->quorum && read_slot(gate, slot, now).kind != VERDICT_UNKNOWN;
 }
 
 void gate_review(struct gate *gate, size_t slot, struct mono now)
 {
     struct gate_token *token = &gate->tokens[slot];
-    struct gate_reading reading = gate_read_slot(gate, slot, now);
+    struct gate_reading reading = read_slot(gate, slot, now);
     struct gate_value value = {
         .kind = reading.kind == VERDICT_YES ? ANSWER_OWNED : ANSWER_NONE,
         .owner = reading.owner,

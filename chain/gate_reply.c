@@ -254,7 +254,7 @@ static void ask_pinned(struct gate *gate, size_t slot, size_t disputer, size_t o
 }
 
 // Whoever differs from the provider with the newest block is asked again at that very block.
-void gate_test_disputes(struct gate *gate, size_t slot, struct mono now)
+static void test_disputes(struct gate *gate, size_t slot, struct mono now)
 {
     const struct gate_answer *newest = NULL;
     size_t disputer = 0;
@@ -431,7 +431,7 @@ static void take_tokens(struct gate *gate, struct now now, const struct gate_inf
         if (call->kind == CALL_REASK_TOKENS) {
             count_dispute(gate, slot, call->disputer, call->provider, now.mono);
         }
-        gate_test_disputes(gate, slot, now.mono);
+        test_disputes(gate, slot, now.mono);
     }
 }
 

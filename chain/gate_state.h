@@ -267,7 +267,6 @@ bool gate_values_equal(
 // The provider's answer if it counts now, or NULL.
 const struct gate_answer *gate_usable_answer(
     const struct gate *gate, size_t slot, size_t provider, struct mono now);
-struct gate_reading gate_read_slot(const struct gate *gate, size_t slot, struct mono now);
 // Takes the reading into the token's state: owner changes, events, end of a refresh.
 void gate_review(struct gate *gate, size_t slot, struct mono now);
 void gate_review_all(struct gate *gate, struct mono now);
@@ -281,10 +280,6 @@ void gate_take_profile(struct gate *gate, size_t provider, enum contract_profile
 // gate_call.c
 void gate_set_health(struct gate *gate, size_t provider, enum provider_health health);
 void gate_begin_checks(struct gate *gate, size_t provider);
-size_t gate_calls_of(const struct gate *gate, size_t provider);
-
-// gate_reply.c
-void gate_test_disputes(struct gate *gate, size_t slot, struct mono now);
 
 // gate_enumerate.c
 bool gate_enumeration_call(struct gate *gate, size_t provider, struct gate_inflight *call);

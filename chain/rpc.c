@@ -13,21 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *rpc_outcome_name(enum rpc_outcome outcome)
-{
-    switch (outcome) {
-    case RPC_ANSWERED:
-        return "answered";
-    case RPC_UNREACHABLE:
-        return "unreachable";
-    case RPC_TIMEOUT:
-        return "timeout";
-    case RPC_TOO_LARGE:
-        return "too_large";
-    }
-    return "invalid";
-}
-
 static void write_text(struct writer *writer, const char *text)
 {
     write_span(writer, span_of_text(text));

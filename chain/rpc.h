@@ -33,8 +33,6 @@ enum rpc_verdict {
     RPC_FAULT,        // no answer, an HTTP error, or not what JSON-RPC allows
 };
 
-const char *rpc_outcome_name(enum rpc_outcome outcome);
-
 // What the result of a call must be.
 enum rpc_form {
     RPC_DATA,       // a hex string of whole bytes, "0x" included

@@ -370,11 +370,6 @@ enum status dht_core_bootstrap(struct dht_core *core, struct now now, const stru
     return OK;
 }
 
-void dht_core_bootstrap_clear(struct dht_core *core)
-{
-    core->contacts_count = 0;
-}
-
 enum status dht_core_insert_node(struct dht_core *core, struct now now, const struct dht_node *node)
 {
     core_begin(core, now);

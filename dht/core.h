@@ -138,7 +138,6 @@ bool dht_core_next_event(struct dht_core *core, struct dht_event *ret);
 // ERR_RANGE: an unusable address.
 enum status dht_core_bootstrap(
     struct dht_core *core, struct now now, const struct address *address);
-void dht_core_bootstrap_clear(struct dht_core *core);
 
 struct dht_node {
     struct dht_key id;

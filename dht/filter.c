@@ -189,11 +189,6 @@ static bool peer_is_proven(const struct filter_peer *peer, struct mono now)
     return peer != NULL && peer->proven_until.ms > now.ms;
 }
 
-bool filter_is_client(const struct filter *filter, struct mono now, const struct address *address)
-{
-    return peer_is_client(peer_find(filter, address), now);
-}
-
 bool filter_is_proven(const struct filter *filter, struct mono now, const struct address *address)
 {
     return peer_is_proven(peer_find(filter, address), now);
@@ -453,7 +448,7 @@ static void remove_clients(struct filter *filter, struct mono now, struct datagr
     for (size_t i = list->size / node_size; i-- > 0;) {
         const struct address address =
             node_address(span_of(list->data + i * node_size, node_size), family);
-        if (filter_is_client(filter, now, &address)) {
+        if (peer_is_client(peer_find(filter, &address), now)) {
             datagram_remove_node(edit, datagram, list, i);
         }
     }

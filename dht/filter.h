@@ -121,7 +121,6 @@ enum filter_verdict filter_egress(struct filter *filter, struct mono now, const 
 void filter_write_challenge(
     struct filter *filter, struct mono now, const struct address *to, struct datagram_edit *ret);
 
-bool filter_is_client(const struct filter *filter, struct mono now, const struct address *address);
 bool filter_is_proven(const struct filter *filter, struct mono now, const struct address *address);
 
 // The listen that `address` was asked for under `socket`, or NULL. Until the next call.

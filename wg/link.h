@@ -61,10 +61,6 @@ void wg_link_close(struct wg_link *link);
 enum status wg_link_find(
     struct wg_link *link, const char *name, struct wg_link_info *ret, struct wg_detail *detail);
 
-// The interface with this alias; ERR_NOT_FOUND. Of several, the one with the smallest index.
-enum status wg_link_find_alias(
-    struct wg_link *link, const char *alias, struct wg_link_info *ret, struct wg_detail *detail);
-
 // Changes of one interface. ERR_NOT_FOUND: it is gone. ERR_PERMISSION: CAP_NET_ADMIN is missing.
 enum status wg_link_set_alias(
     struct wg_link *link, uint32_t index, const char *alias, struct wg_detail *detail);

@@ -232,45 +232,6 @@ enum status wg_link_find(
     return OK;
 }
 
-struct alias_search {
-    const char *alias;
-    struct wg_link_info found;
-};
-
-static void reset_alias_search(void *context)
-{
-    struct alias_search *search = context;
-    search->found = (struct wg_link_info){.index = 0};
-}
-
-static int on_link_with_alias(const struct nlmsghdr *message, void *context)
-{
-    struct alias_search *search = context;
-    struct wg_link_info info = parse_link(message);
-    bool first = search->found.index == 0 || info.index < search->found.index;
-    if (first && strcmp(info.alias, search->alias) == 0) {
-        search->found = info;
-    }
-    return MNL_CB_OK;
-}
-
-enum status wg_link_find_alias(
-    struct wg_link *link, const char *alias, struct wg_link_info *ret, struct wg_detail *detail)
-{
-    struct alias_search search = {.alias = alias};
-    int error = netlink_dump(link, RTM_GETLINK, on_link_with_alias, &search, reset_alias_search);
-    if (error != 0) {
-        wg_detail_set(detail, "the list of interfaces: %s", strerror(error));
-        return wg_status_of_errno(error);
-    }
-    if (search.found.index == 0) {
-        wg_detail_set(detail, "no interface has the alias %s", alias);
-        return ERR_NOT_FOUND;
-    }
-    *ret = search.found;
-    return OK;
-}
-
 // --- changing ------------------------------------------------------------------------------------
 
 static struct nlmsghdr *begin_change(struct wg_link *link,

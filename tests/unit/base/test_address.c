@@ -130,17 +130,15 @@ static void scopes_follow_the_registries(void **)
     }
 }
 
-static void addresses_are_ordered_by_family_ip_and_port(void **)
+static void addresses_are_equal_by_family_ip_and_port(void **)
 {
-    static const char *const ordered[] = {
+    static const char *const different[] = {
         "1.2.3.4:5", "1.2.3.4:6", "1.2.3.5:1", "2.0.0.0:1", "[::1]:1", "[::2]:1", "[::2]:2"};
-    size_t count = sizeof ordered / sizeof *ordered;
+    size_t count = sizeof different / sizeof *different;
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < count; j++) {
-            struct address a = parsed(ordered[i]);
-            struct address b = parsed(ordered[j]);
-            int order = address_compare(&a, &b);
-            assert_int_equal((order > 0) - (order < 0), (i > j) - (i < j));
+            struct address a = parsed(different[i]);
+            struct address b = parsed(different[j]);
             assert_int_equal(address_equal(&a, &b), i == j);
         }
     }
@@ -251,7 +249,7 @@ int main(void)
         cmocka_unit_test(the_port_can_be_required),
         cmocka_unit_test(an_unset_address_prints_as_none),
         cmocka_unit_test(scopes_follow_the_registries),
-        cmocka_unit_test(addresses_are_ordered_by_family_ip_and_port),
+        cmocka_unit_test(addresses_are_equal_by_family_ip_and_port),
         cmocka_unit_test(prefixes_print_as_they_parse),
         cmocka_unit_test(what_is_no_prefix_is_refused),
         cmocka_unit_test(containment_agrees_with_the_oracle),

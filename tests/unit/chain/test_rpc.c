@@ -198,7 +198,6 @@ static void http_says_something_too(void **)
     reply.outcome = RPC_TOO_LARGE;
     rpc_answer_parse(&reply, 7, RPC_DATA, &answer);
     assert_int_equal(answer.verdict, RPC_CALL_FAILED);
-    assert_string_equal(rpc_outcome_name(RPC_TIMEOUT), "timeout");
 }
 
 int main(void)

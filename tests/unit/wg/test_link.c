@@ -49,8 +49,6 @@ static void interfaces_are_found_by_name(void **state)
     assert_int_equal(wg_link_find(f->link, "no-such-link", &info, &f->detail), ERR_NOT_FOUND);
     assert_string_equal(f->detail.text, "interface no-such-link: No such device");
     assert_int_equal(wg_link_find(f->link, "no/name", &info, &f->detail), ERR_NOT_FOUND);
-    assert_int_equal(
-        wg_link_find_alias(f->link, "deedmesh:no-such-link", &info, &f->detail), ERR_NOT_FOUND);
 }
 
 static void local_addresses_leave_loopback_out(void **state)
