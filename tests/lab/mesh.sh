@@ -157,11 +157,12 @@ mesh_device_has() {
 # mesh_first_ping HOST ADDRESS SINCE_MS SECONDS: one ping every 20 ms until the first answer; the
 # milliseconds since SINCE_MS.
 mesh_first_ping() {
-    local host=$1 address=$2 since=$3 deadline=$((${3} + ${4} * 1000))
-    until lab_exec "$host" ping -c 1 -W 0.02 "$address" >/dev/null 2>&1; do
-        [ "$(lab_now_ms)" -lt "$deadline" ] || return 1
-    done
-    printf '%s\n' "$(($(lab_now_ms) - since))"
+    local host=$1 address=$2 since=$3 answered
+    # sed ends at the first answer, ping by its next line.
+    answered=$(lab_exec "$host" timeout "$4" ping -D -n -i 0.02 "$address" 2>/dev/null |
+        sed -n -u -e '/bytes from/{s/^\[\([0-9]*\)\.\([0-9]\{3\}\).*/\1\2/p;q}') || true
+    [ -n "$answered" ] || return 1
+    printf '%s\n' "$((answered - since))"
 }
 
 # --- for the lab tests ---------------------------------------------------------------------------
