@@ -34,7 +34,7 @@ struct gate_config {
     size_t providers;           // 0 .. GATE_PROVIDERS_MAX; with 0 every reading is unknown
     size_t tokens_max;          // watched, refreshed or remembered for their floors; >= 1
     size_t members_max;         // tokens that enumeration may find; 0 = never enumerate
-    uint32_t poll_ms;           // 0 = GATE_POLL_DEFAULT_MS; jittered by 20 %
+    uint32_t poll_ms;           // 0 = GATE_POLL_DEFAULT_MS; each pause is 80 to 100 % of it
     uint32_t grace_ms;          // 0 = no grace
     uint32_t head_age_max_ms;   // 0 = GATE_HEAD_AGE_DEFAULT_MS
     uint64_t window_max_s;      // longest delegation; 0 = DELEGATION_WINDOW_MAX_S

@@ -284,16 +284,22 @@ static void give_up_calls(struct gate *gate, struct now now)
     }
 }
 
+// Never longer than poll_ms: a token that was sold is out within a poll and a round trip.
+static uint64_t draw_pause_ms(struct gate *gate)
+{
+    enum { SHORTER_PERCENT = 20 };
+    uint64_t longest_ms = gate->config.poll_ms;
+    return longest_ms - rng_below(&gate->rng, longest_ms * SHORTER_PERCENT / 100 + 1);
+}
+
 void gate_on_deadline(struct gate *gate, struct now now)
 {
-    enum { JITTER_PERCENT = 20 };
     bool polled = false;
     give_up_calls(gate, now);
     for (size_t i = 0; i < gate->config.providers; i++) {
         struct gate_provider *provider = &gate->providers[i];
         if (mono_due(provider->poll_due, now.mono)) {
-            provider->poll_due =
-                mono_add(now.mono, rng_jitter(&gate->rng, gate->config.poll_ms, JITTER_PERCENT));
+            provider->poll_due = mono_add(now.mono, draw_pause_ms(gate));
             mark_poll(gate, i);
             polled = true;
         }

@@ -129,10 +129,26 @@ static void a_transfer_ends_it_within_the_poll(void **)
         while (!model_saw(&model, GATE_EVENT_TOKEN, 7)) {
             model_advance(&model, 50);
         }
-        assert_true(model.now.mono.ms - began_ms <= 6000 + 2000);
+        assert_true(model.now.mono.ms - began_ms <= GATE_POLL_DEFAULT_MS + 2000 + 50);
         assert_true(model.events[model.event_count - 1].owner_changed);
         if (i == 0) {
             assert_verdict(&delegation, VERDICT_NO, REASON_OTHER_OWNER);
+        }
+    }
+}
+
+// The pause between two polls varies, and is never longer than configured.
+static void every_provider_is_asked_within_the_poll(void **)
+{
+    watch(7);
+    for (size_t round = 0; round < 40; round++) {
+        uint64_t before[3];
+        for (size_t i = 0; i < 3; i++) {
+            before[i] = model.providers[i].aggregates;
+        }
+        model_advance(&model, GATE_POLL_DEFAULT_MS);
+        for (size_t i = 0; i < 3; i++) {
+            assert_true(model.providers[i].aggregates > before[i]);
         }
     }
 }
@@ -429,6 +445,7 @@ int main(void)
         GATE_TEST(a_forged_delegation_is_refused_without_the_chain),
         GATE_TEST(a_token_that_nobody_owns),
         GATE_TEST(a_transfer_ends_it_within_the_poll),
+        GATE_TEST(every_provider_is_asked_within_the_poll),
         GATE_TEST(nothing_signed_before_a_change_of_owner_comes_back),
         GATE_TEST(a_new_owner_may_sign_at_once),
         GATE_TEST(a_former_owner_cannot_brick_the_seat),
