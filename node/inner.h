@@ -49,7 +49,8 @@ enum {
 
     DEVICE_READ_MS = 5000,
     DEVICE_READ_SOON_MS = 100, // while a handshake is awaited
-    TAKE_OVER_MS = 6000,       // the passive side initiates after all
+    TAKE_OVER_MIN_MS = 100,    // and two round trips: the passive side initiates after all
+    TAKE_OVER_ROUND_TRIPS = 2,
     SAVE_DELAY_MS = 1000,
     DELEGATION_WARN_S = 7 * 24 * 3600,
     DELEGATION_WARN_SHORT_S = 24 * 3600,
@@ -79,6 +80,7 @@ struct seat {
     uint64_t sequence; // last one used
     uint64_t boot;
     uint64_t put_op;
+    uint32_t nodes_at_put; // good DHT nodes that were known then
     uint64_t read_op;
     bool read_once; // a read-back has ended since the start: from then on a foreign boot displaces
     struct mono put_deadline;
@@ -242,6 +244,7 @@ void seat_judge(struct node *node, struct now now);
 void seat_publish_soon(struct node *node, struct mono at);
 void seat_on_value(struct node *node, struct now now, struct span value);
 void seat_on_done(struct node *node, struct now now, uint64_t op, bool ok);
+void seat_on_dht_nodes(struct node *node, struct now now);
 void seat_on_deadline(struct node *node, struct now now);
 struct mono seat_deadline(const struct node *node);
 // The own record's bytes, or empty before the first one is made.

@@ -438,15 +438,18 @@ void peer_on_validated(
         .event = EVENT_PUNCHED, .token = peer->token, .address = output->to};
     node_report(node, &report);
     peer->endpoint = output->to;
-    peer->device_set_due = true;
     node->device_at = mono_min(node->device_at, mono_add(now.mono, DEVICE_READ_SOON_MS));
     // Two initiations that cross each other make both fail until WireGuard's 5 s retry; so one
-    // side begins, and the other only after it should have heard of it.
+    // side begins. The other one's device gets no endpoint, lest its user's packets make it begin
+    // as well, until it should have heard of it: after a restart its peer believes in the tunnel
+    // of before and begins nothing.
     if (peer->path.config.controlling || peer_is_up(peer)) {
         peer->keepalive_s = output->keepalive_s;
+        peer->device_set_due = true;
         talk_hello(node, peer);
     } else {
-        peer->take_over_at = mono_add(now.mono, TAKE_OVER_MS);
+        uint64_t wait_ms = TAKE_OVER_MIN_MS + TAKE_OVER_ROUND_TRIPS * (uint64_t)output->rtt_ms;
+        peer->take_over_at = mono_add(now.mono, wait_ms);
     }
 }
 
@@ -525,10 +528,11 @@ bool peer_next_device_effect(struct node *node, struct peer *peer, struct node_e
         return false;
     }
     peer->device_set_due = false;
+    bool waits = peer->take_over_at.ms != mono_never().ms;
     *ret = (struct node_effect){.kind = EFFECT_PEER_SET,
         .token = peer->token,
         .peer = {.key = peer->claim.record.wg_key,
-            .endpoint = peer->endpoint,
+            .endpoint = waits ? (struct address){0} : peer->endpoint,
             .allowed = {prefix_of(&peer->overlay, 128)},
             .allowed_count = 1,
             .keepalive_s = peer->keepalive_s}};

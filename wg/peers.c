@@ -240,6 +240,15 @@ static bool update(struct wg_peer_entry *entry, const struct wg_peer_state *pres
     return true;
 }
 
+// An endpoint comes for a peer that had none. Whatever was to be sent to it before has started
+// WireGuard's 5 s pause between initiations, although none could leave; made anew, the peer may
+// send one at once. No session is lost: a peer without an endpoint has never heard the other side.
+static bool may_be_stuck(const struct wg_peer_entry *entry, const struct wg_peer_state *present)
+{
+    return present != NULL && entry->wanted && entry->made && entry->endpoint_pending &&
+           !address_is_set(&present->endpoint) && present->handshake_unix_ns == 0;
+}
+
 static size_t diff_removals(
     struct wg_peers *peers, const struct wg_device_state *state, struct wg_op *ops)
 {
@@ -247,9 +256,10 @@ static size_t diff_removals(
     size_t place = 0;
     while (place < peers->count) {
         struct wg_peer_entry *entry = &peers->entries[place];
-        bool present = state_find(state, &entry->peer.key) != NULL;
+        const struct wg_peer_state *present = state_find(state, &entry->peer.key);
         bool unwanted = entry->made && !entry->wanted;
-        if (present && (unwanted || (entry->made && entry->renew))) {
+        entry->renew = entry->renew || may_be_stuck(entry, present);
+        if (present != NULL && (unwanted || (entry->made && entry->renew))) {
             ops[count++] = (struct wg_op){.kind = WG_OP_REMOVE, .peer.key = entry->peer.key};
         } else if (unwanted) {
             entry_remove(peers, place);

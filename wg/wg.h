@@ -106,7 +106,8 @@ struct wg_peers {
 void wg_peers_init(struct wg_peers *peers, struct wg_peer_entry *entries, size_t capacity);
 
 // Takes `peer` as wanted from now on. Wanting a key again after wg_peers_drop() and before the
-// operations were applied asks for a fresh session (the peer is removed and added again).
+// operations were applied asks for a fresh session (the peer is removed and added again); so does
+// the first endpoint of a peer that stands on the device without one.
 // ERR_RANGE: more than WG_ALLOWED_MAX prefixes, the same prefix twice, or an endpoint without a
 // port; do not retry.
 // ERR_EXISTS: another wanted peer holds one of the prefixes: an address that is held never moves;

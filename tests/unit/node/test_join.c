@@ -154,6 +154,22 @@ static void a_peer_that_was_away_comes_back(void **)
     }
 }
 
+// The one that stayed believes in the tunnel of before and begins no handshake; so the one that was
+// restarted does, whichever of the two it is.
+static void a_restarted_peer_is_back_at_once(void **)
+{
+    (void)up((struct world_options){.first = true});
+    size_t pair[2] = {up((struct world_options){.nat = KIND_PORT_RESTRICTED}),
+        up((struct world_options){.nat = KIND_PORT_RESTRICTED})};
+    assert_true(world_run_connected(world, pair[0], pair[1], 15000));
+    for (size_t i = 0; i < 2; i++) {
+        world_run(world, 10000);
+        world_down(world, pair[i]);
+        world_up(world, pair[i]);
+        assert_true(world_run_connected(world, pair[0], pair[1], 1500));
+    }
+}
+
 static void a_whole_mesh_forms_and_stays(void **)
 {
     for (size_t i = 0; i < 8; i++) {
@@ -223,6 +239,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_lost_mapping_is_found_again, start, stop),
         cmocka_unit_test_setup_teardown(a_bootstrap_that_comes_late_is_found, start, stop),
         cmocka_unit_test_setup_teardown(a_peer_that_was_away_comes_back, start, stop),
+        cmocka_unit_test_setup_teardown(a_restarted_peer_is_back_at_once, start, stop),
         cmocka_unit_test_setup_teardown(a_whole_mesh_forms_and_stays, start, stop),
         cmocka_unit_test_setup_teardown(equal_seeds_give_equal_effects, start, stop),
     };

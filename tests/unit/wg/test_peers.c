@@ -203,6 +203,7 @@ static void endpoint_and_keepalive_travel_together(void **)
     diff(f);
     assert_false(f->ops[0].set_endpoint);
     apply(f);
+    f->model.peers[0].endpoint = address_of_ipv4(192, 0, 2, 1, 4000); // it was heard from there
     peer = peer_of(1);
     want(f, &peer);
     diff(f);
@@ -210,6 +211,32 @@ static void endpoint_and_keepalive_travel_together(void **)
     assert_int_equal(f->ops[0].kind, WG_OP_UPDATE);
     assert_true(f->ops[0].set_endpoint && f->ops[0].set_keepalive);
     assert_false(f->ops[0].set_allowed);
+}
+
+// What was to be sent before there was an endpoint must not delay the first handshake by 5 s.
+static void a_first_endpoint_comes_with_a_fresh_peer(void **)
+{
+    struct fixture *f = fixture_new();
+    struct wg_peer peer = peer_of(1);
+    peer.endpoint = (struct address){.family = FAMILY_NONE};
+    want(f, &peer);
+    diff(f);
+    apply(f);
+    uint32_t session = f->model.sessions[0];
+    want(f, &peer);
+    diff(f);
+    assert_int_equal(f->op_count, 0);
+    peer = peer_of(1);
+    want(f, &peer);
+    diff(f);
+    assert_int_equal(f->op_count, 2);
+    assert_int_equal(f->ops[0].kind, WG_OP_REMOVE);
+    assert_int_equal(f->ops[1].kind, WG_OP_ADD);
+    assert_true(f->ops[1].set_endpoint && f->ops[1].set_allowed);
+    apply(f);
+    assert_int_not_equal(f->model.sessions[0], session);
+    diff(f);
+    assert_int_equal(f->op_count, 0);
 }
 
 static void roaming_is_not_fought(void **)
@@ -482,6 +509,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_wanted_peer_is_added_once),
         cmocka_unit_test(endpoint_and_keepalive_travel_together),
+        cmocka_unit_test(a_first_endpoint_comes_with_a_fresh_peer),
         cmocka_unit_test(roaming_is_not_fought),
         cmocka_unit_test(a_failed_operation_comes_again),
         cmocka_unit_test(added_prefixes_do_not_replace),
