@@ -339,6 +339,7 @@ void node_on_dht_nodes(struct node *node, struct now now, uint32_t good_nodes)
         node_report(node, &report);
         bootstrap(node, now);
     }
+    seat_on_dht_nodes(node, now);
     settle(node, now);
 }
 

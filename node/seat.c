@@ -109,6 +109,7 @@ static void publish(struct node *node, struct now now)
     }
     seat->put_op = node_op(node);
     seat->put_deadline = mono_add(now.mono, PUT_TIMEOUT_MS);
+    seat->nodes_at_put = node->good_nodes;
     seat_set_state(seat, SEAT_PUTTING);
     struct node_effect effect = {.kind = EFFECT_DHT_PUT,
         .op = seat->put_op,
@@ -211,6 +212,17 @@ static void read_back(struct node *node, struct now now)
     effect.op = seat->read_op;
     effect.key = key_of_record(&node->config.keys, &node->config.token);
     effects_push(&node->effects, &effect);
+}
+
+// A value stays on the nodes that were next to its key when it was put. In a swarm that has doubled
+// since, most of those next to it are new, and a reader who asks them would find nothing.
+void seat_on_dht_nodes(struct node *node, struct now now)
+{
+    struct seat *seat = &node->seat;
+    if (seat->state == SEAT_PUBLISHED && node->good_nodes > 1 &&
+        node->good_nodes >= 2 * seat->nodes_at_put) {
+        seat_publish_soon(node, now.mono);
+    }
 }
 
 // Reminds in time: a week before the end, or a day where the delegation was shorter than that.

@@ -14,6 +14,7 @@
 
 enum {
     DHT_COUNT_MS = 1000,
+    DHT_COUNT_JOINED_MS = 5000, // joining and being alone are events; this is for the number
     DHT_SAVE_MS = 5 * 60 * 1000,
     ADDRESSES_SETTLE_MS = 200, // an interface that comes up says so in several messages
     NETWORK_NUMBER_BYTES = 4,
@@ -119,7 +120,8 @@ static void count_dht_nodes(struct daemon *daemon)
     struct dht_status status = dht_core_status(daemon->dht, daemon->now);
     uint32_t good = status.joined ? status.ipv4.good + status.ipv6.good : 0;
     good = status.joined && good == 0 ? 1 : good;
-    daemon->dht_count_at = mono_add(daemon->now.mono, DHT_COUNT_MS);
+    daemon->dht_count_at =
+        mono_add(daemon->now.mono, status.joined ? DHT_COUNT_JOINED_MS : DHT_COUNT_MS);
     if (good != daemon->good_nodes) {
         daemon->good_nodes = good;
         node_on_dht_nodes(daemon->node, daemon->now, good);

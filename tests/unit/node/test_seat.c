@@ -236,6 +236,19 @@ static void a_record_is_refreshed_before_it_ends(void **)
     assert_true(status.published && status.expires_s > 9 * 60);
 }
 
+// Other nodes may be next to the record's key by then.
+static void a_swarm_that_has_doubled_gets_the_record_again(void **)
+{
+    world_run(world, 10000);
+    uint64_t puts = world->nodes[b].puts;
+    for (uint32_t good = 1; good <= 40; good++) {
+        node_on_dht_nodes(world->nodes[b].node, world_now(world, b), good);
+        world_drain(world, b);
+        world_run(world, 2000);
+    }
+    assert_int_equal(world->nodes[b].puts - puts, 5); // at 2, 4, 8, 16, 32
+}
+
 static void the_end_of_a_delegation_is_announced(void **)
 {
     size_t c = world_add(world, (struct world_options){.nat = KIND_PUBLIC});
@@ -297,6 +310,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_put_that_gets_no_answer_is_repeated, start, stop),
         cmocka_unit_test_setup_teardown(without_the_chain_it_publishes_after_a_moment, start, stop),
         cmocka_unit_test_setup_teardown(a_record_is_refreshed_before_it_ends, start, stop),
+        cmocka_unit_test_setup_teardown(
+            a_swarm_that_has_doubled_gets_the_record_again, start, stop),
         cmocka_unit_test_setup_teardown(the_end_of_a_delegation_is_announced, start, stop),
         cmocka_unit_test_setup_teardown(
             a_short_delegation_is_reminded_of_a_day_before, start, stop),
