@@ -244,6 +244,26 @@ static void nor_while_the_chain_is_not_read_yet(void **)
     assert_true(world_on_device(world, a, b));
 }
 
+// The owner is known from before: what waits by his delegation keeps its place.
+static void nor_what_the_last_owner_signed(void **)
+{
+    connect_both();
+    store_forty();
+    world_down(world, a);
+    world->nodes[a].config.gate.grace_ms = 0;
+    world->nodes[a].chain = FAULT_SILENT;
+    world->nodes[b].cut = true;
+    world_up(world, a);
+    node_on_dht_nodes(world->nodes[a].node, world_now(world, a), 1);
+    world_drain(world, a);
+    world_run(world, 3000);
+    assert_false(world_on_device(world, a, b));
+    world->nodes[a].dht_cut = true; // it has what it has
+    world->nodes[a].chain = FAULT_NONE;
+    world_run(world, 30000);
+    assert_true(world_on_device(world, a, b));
+}
+
 static void bad_records_are_dropped(void **)
 {
     world_run(world, 2000);
@@ -386,6 +406,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_expired_delegation_ends_the_tunnel, start, stop),
         cmocka_unit_test_setup_teardown(strangers_records_shadow_nothing, start, stop),
         cmocka_unit_test_setup_teardown(nor_while_the_chain_is_not_read_yet, start, stop),
+        cmocka_unit_test_setup_teardown(nor_what_the_last_owner_signed, start, stop),
         cmocka_unit_test_setup_teardown(bad_records_are_dropped, start, stop),
         cmocka_unit_test_setup_teardown(an_older_record_changes_nothing, start, stop),
         cmocka_unit_test_setup_teardown(a_tombstone_retires_the_node, start, stop),

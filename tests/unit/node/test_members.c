@@ -153,17 +153,18 @@ static void inventions_of_a_member_displace_nothing(void **)
     assert_true(world_status(world, a).peers <= 3);
 }
 
-// Not enumerable, and beyond the gap: only a hint can name it.
+// Not enumerable, and beyond the gap: only a hint can name them to each other.
 static void a_true_hint_is_followed(void **)
 {
     world->model.enumerable = false;
     size_t a = up((struct world_options){.first = true});
-    size_t b = up((struct world_options){.nat = KIND_PUBLIC});
-    size_t c = up((struct world_options){.nat = KIND_PORT_RESTRICTED, .token = 5000000});
-    assert_true(world_run_connected(world, a, b, 10000));
-    assert_int_equal(want(c, 1), OK);
+    size_t c =
+        up((struct world_options){.nat = KIND_PORT_RESTRICTED, .token = 5000000, .wallet = 5});
     assert_true(world_run_connected(world, a, c, 10000));
-    assert_true(world_run_connected(world, b, c, MINUTE));
+    size_t d =
+        up((struct world_options){.nat = KIND_PORT_RESTRICTED, .token = 6000000, .wallet = 6});
+    assert_true(world_run_connected(world, a, d, 10000));
+    assert_true(world_run_connected(world, c, d, MINUTE));
 }
 
 // An intent for `to` by a node of its own making that claims `token`.
