@@ -345,6 +345,10 @@ void node_on_dht_nodes(struct node *node, struct now now, uint32_t good_nodes)
 
 void node_on_dht_value(struct node *node, struct now now, uint64_t op, struct span value)
 {
+    if (op == 0) { // what is not under way has the id 0
+        node->counters.answers_stale++;
+        return;
+    }
     if (op == node->inbox.listen_op || op == node->inbox.get_op) {
         inbox_on_value(node, now, value);
         settle(node, now);
