@@ -107,6 +107,7 @@ struct world_node {
     struct world_flow flows[WORLD_FLOWS_MAX];
     size_t flow_count;
     bool cut;               // no datagram gets through
+    bool mute;              // its WireGuard makes no handshake
     bool dht_cut;           // no DHT either
     enum model_fault chain; // what its providers do, if not FAULT_NONE
     bool joined;            // to the DHT

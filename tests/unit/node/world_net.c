@@ -272,7 +272,7 @@ void world_wireguard(struct world *world, const struct world_event *event)
     size_t index = event->to;
     struct wg_key key = key_of(world, event->sender);
     struct world_peer *peer = peer_of(&world->nodes[index], &key);
-    if (peer == NULL) {
+    if (peer == NULL || world->nodes[index].mute || world->nodes[event->sender].mute) {
         return; // WireGuard is silent to strangers
     }
     switch (event->wireguard) {
