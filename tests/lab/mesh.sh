@@ -77,28 +77,25 @@ mesh_log() {
 }
 
 # mesh_delegate HOST TOKEN ACCOUNT: a delegation by the key of anvil's ACCOUNT, or by a fresh wallet
-# ("own"). The manifest that it takes is forgotten again: a node starts with its delegation alone.
+# ("own").
 mesh_delegate() {
-    local host=$1 token=$2 account=$3 key="$LAB_DIR/$1/wallet"
-    if [ "$account" = own ]; then
+    local key="$LAB_DIR/$1/wallet"
+    if [ "$3" = own ]; then
         od -An -N32 -tx1 /dev/urandom | tr -d ' \n' >"$key"
     else
-        chain_key "$account" >"$key"
+        chain_key "$3" >"$key"
     fi
     chmod 600 "$key"
-    mesh_lend_manifest "$host"
-    mesh "$host" authorize "$token" --key-file "$key" >/dev/null
-    mesh_return_manifest "$host"
+    mesh_authorize "$1" "$2"
 }
 
-# authorize needs to know the network; the manifest comes from where it was made, not over the wire.
-mesh_lend_manifest() {
-    [ "$1" = one ] || cp "$LAB_DIR/one/lib/${MESH_INSTANCE[one]}/manifest" \
-        "$LAB_DIR/$1/lib/${MESH_INSTANCE[$1]}/manifest"
-}
-
-mesh_return_manifest() {
-    [ "$1" = one ] || rm "$LAB_DIR/$1/lib/${MESH_INSTANCE[$1]}/manifest"
+# mesh_authorize HOST TOKEN: another one by the same wallet. The network is named by chain and
+# contract, as `init --json` on the first host wrote them to $LAB_DIR/init.json: no manifest needed.
+mesh_authorize() {
+    local network
+    mapfile -t network < <(jq -r '.chain_id, .contract' "$LAB_DIR/init.json")
+    mesh "$1" authorize "$2" --chain-id "${network[0]}" --contract "${network[1]}" \
+        --key-file "$LAB_DIR/$1/wallet" >/dev/null
 }
 
 # mesh_event HOST EVENT: the first log line of that event, as JSON; empty if there is none.
@@ -169,6 +166,7 @@ mesh_first_ping() {
 
 MESH_BOOT_ADDRESS=203.0.113.11
 MESH_CHAIN_ADDRESS=203.0.113.20
+MESH_INIT=()
 declare -A MESH_TOKEN=() # host -> its token
 
 # mesh_chain [CONTRACT]: a host "chain" with an EVM node, a block a second, and a contract of that
@@ -208,7 +206,6 @@ mesh_network() {
         index=$((index + 1))
     done
 }
-MESH_INIT=()
 
 # mesh_mint HOST N KEY: a token for the N-th host; its id goes to $LAB_DIR/HOST/token.
 mesh_mint() {
