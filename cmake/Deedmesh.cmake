@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# The project's compile flags and its two ways to declare things: a library half (pure or edge) and
-# a unit test. The link lists of the libraries state the layering rule; tools/check enforces it.
+# The project's compile flags and its ways to declare things: a library half (pure or edge), a unit
+# test, a program that tests or benches run, a fuzz target. The link lists of the libraries state the layering rule; tools/check enforces it.
 
 option(DEEDMESH_SANITIZE "Address and undefined-behaviour sanitizers" OFF)
 option(DEEDMESH_HARDEN "Fortify, stack protector, PIE, full RELRO" OFF)
@@ -55,6 +55,14 @@ function(deedmesh_unit_test NAME SOURCE)
     target_link_libraries(test_${NAME} PRIVATE deedmesh_flags PkgConfig::cmocka ${ARG_LINK})
     add_test(NAME ${NAME} COMMAND test_${NAME})
     set_tests_properties(${NAME} PROPERTIES TIMEOUT 120 LABELS unit SKIP_RETURN_CODE 77)
+endfunction()
+
+# deedmesh_tool(NAME SOURCES file... [LINK target...])
+# A program that a lab test or a bench runs.
+function(deedmesh_tool NAME)
+    cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+    add_executable(${NAME} ${ARG_SOURCES})
+    target_link_libraries(${NAME} PRIVATE deedmesh_flags ${ARG_LINK})
 endfunction()
 
 # deedmesh_fuzz_target(NAME SOURCE LINK target...)
