@@ -50,7 +50,9 @@ void seat_judge(struct node *node, struct now now)
     bool news = verdict.kind != seat->verdict.kind || verdict.reason != seat->verdict.reason;
     bool first = !seat->judged && verdict.reason != REASON_NOT_READ;
     seat->verdict = verdict;
-    seat->judge_at = verdict.until;
+    if (seat->judged || first) {
+        seat->judge_at = verdict.until; // until then it is the wait for the first reading
+    }
     if (first || (seat->judged && news)) {
         seat->judged = true;
         struct node_report report = {
@@ -147,7 +149,8 @@ void seat_on_done(struct node *node, struct now now, uint64_t op, bool ok)
         on_put_done(node, now, ok);
     } else if (op == seat->read_op && op != 0) {
         seat->read_op = 0;
-        seat->read_once = true;
+        // Nobody answered: what an earlier run of ours left may still come.
+        seat->read_once = seat->read_once || ok;
     }
 }
 
@@ -158,12 +161,12 @@ static void displace(struct node *node, struct now now)
     seat->publish_at = mono_never();
     struct node_report report = {.event = EVENT_DISPLACED, .token = node->config.token};
     node_report(node, &report);
+    inbox_stop(node);
     for (size_t i = 0; i < node->config.capacity.peers; i++) {
         if (node->peers[i].used) {
             peer_close(node, now, &node->peers[i]);
         }
     }
-    inbox_stop(node);
 }
 
 void seat_on_value(struct node *node, struct now now, struct span value)
