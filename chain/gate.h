@@ -65,6 +65,7 @@ enum verdict_kind {
     X(REASON_REPLAYED, VERDICT_NO, "a newer record of this node was seen before")                  \
     X(REASON_KEY_MISMATCH, VERDICT_NO, "the contract stores another WireGuard key")                \
     X(REASON_KEY_UNUSABLE, VERDICT_NO, "the contract stores no usable WireGuard key")              \
+    X(REASON_KEY_TAKEN, VERDICT_NO, "its node uses the WireGuard key of another one")              \
     X(REASON_NOT_READ, VERDICT_UNKNOWN, "the chain has not been read yet")                         \
     X(REASON_NO_PROVIDER, VERDICT_UNKNOWN, "no RPC provider is configured")                        \
     X(REASON_NO_ANSWER, VERDICT_UNKNOWN, "too few RPC providers answer")                           \
@@ -85,6 +86,8 @@ enum verdict_reason { VERDICT_REASON_LIST(VERDICT_REASON_ENTRY) };
 // Name without prefix in lower case for JSON, metrics and logs ("other_owner"). Static storage.
 const char *verdict_reason_name(enum verdict_reason reason);
 const char *verdict_kind_name(enum verdict_kind kind); // "yes", "no", "unknown"
+
+// REASON_KEY_TAKEN is the node's: the gate knows one token at a time.
 
 // What the chain says about a token, as far as the gate knows at this moment.
 struct gate_reading {

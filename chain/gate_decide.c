@@ -208,6 +208,8 @@ static const char *next_step(enum verdict_reason reason)
     case REASON_KEY_MISMATCH:
     case REASON_KEY_UNUSABLE:
         return "; the key in the contract and the node's must be the same";
+    case REASON_KEY_TAKEN:
+        return "; run `deedmesh keygen` there, no two nodes may share a key";
     case REASON_NOT_READ:
         return "; it will be in a moment";
     case REASON_NO_PROVIDER:

@@ -51,6 +51,8 @@ const char *verdict_reason_name(enum verdict_reason reason)
         return "key_mismatch";
     case REASON_KEY_UNUSABLE:
         return "key_unusable";
+    case REASON_KEY_TAKEN:
+        return "key_taken";
     case REASON_NOT_READ:
         return "not_read";
     case REASON_NO_PROVIDER:

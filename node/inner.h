@@ -166,6 +166,7 @@ struct peer {
 
     // Device.
     bool device_set_due;
+    bool device_endpoint_due; // the set carries the endpoint: WireGuard roams by itself otherwise
     bool device_remove_due;
     struct wg_key device_remove_key;
     struct address endpoint;      // on the device; unset = none
@@ -258,8 +259,9 @@ struct peer *peer_find(struct node *node, const struct token_id *token);
 struct peer *peer_open(
     struct node *node, struct now now, const struct token_id *token, bool knocking);
 void peer_close(struct node *node, struct now now, struct peer *peer);
-// Closes one that has got nowhere, in favour of one that a person asks for. False if there is none.
-bool peer_make_room(struct node *node, struct now now);
+// Closes one that has got nowhere, in favour of one that a person has `asked` for or that knocks.
+// False if there is none.
+bool peer_make_room(struct node *node, struct now now, bool asked);
 void peer_set_state(struct peer *peer, struct mono now, enum peer_state state);
 // Takes a value that claims to be this peer's record. `from` is set if it came straight from there.
 // Keeps a value whose signature was verified until the chain decides.
@@ -277,7 +279,9 @@ void peer_on_failed(struct peer *peer, enum path_why why);
 void peer_on_device(struct now now, struct peer *peer, const struct wg_peer_state *state);
 void peer_on_deadline(struct node *node, struct now now, struct peer *peer);
 struct mono peer_deadline(const struct peer *peer);
-bool peer_next_device_effect(struct node *node, struct peer *peer, struct node_effect *ret);
+// Removals first, of all peers: a key or an address may go from one seat to another.
+bool peer_next_removal(struct peer *peer, struct node_effect *ret);
+bool peer_next_setting(const struct node *node, struct peer *peer, struct node_effect *ret);
 // True if messages can be sent through its tunnel.
 bool peer_is_up(const struct peer *peer);
 
@@ -311,6 +315,8 @@ void rendezvous_on_intent(struct node *node, struct now now, const struct intent
 void inbox_start(struct node *node, struct now now);
 void inbox_stop(struct node *node);
 void inbox_on_value(struct node *node, struct now now, struct span value);
+// The listen did not start, or ended by itself.
+void inbox_on_refused(struct node *node, struct now now);
 void inbox_on_deadline(struct node *node, struct now now);
 
 // talk.c

@@ -250,7 +250,9 @@ static bool has_global_address(const struct node *node)
 void node_choose_dht_role(struct node *node)
 {
     enum nat_class nat_class = mapping_view(&node->mapping).nat_class;
-    bool server = has_global_address(node) && (nat_class == NAT_NONE || nat_class == NAT_UNKNOWN);
+    // Of the first node it is known that strangers reach it: its address is what they are given.
+    bool server = node->config.bootstrap_count == 0 ||
+                  (has_global_address(node) && (nat_class == NAT_NONE || nat_class == NAT_UNKNOWN));
     if (server != node->server) {
         node->server = server;
         struct node_effect effect = {.kind = EFFECT_DHT_SERVER, .flag = server};
@@ -376,11 +378,17 @@ void node_on_dht_done(struct node *node, struct now now, uint64_t op, bool ok)
         node->inbox.get_op = 0;
         return;
     }
+    if (op == node->inbox.listen_op && op != 0) {
+        inbox_on_refused(node, now);
+        return;
+    }
     seat_on_done(node, now, op, ok);
     for (size_t i = 0; i < node->config.capacity.peers; i++) {
         struct peer *peer = &node->peers[i];
         if (peer->used && op == peer->get_op) {
             search_on_done(node, now, peer);
+        } else if (peer->used && op == peer->listen_op) {
+            peer->listen_op = 0; // refused; the next get tries it again
         }
     }
     settle(node, now);
@@ -542,14 +550,27 @@ void node_on_deadline(struct node *node, struct now now)
     settle(node, now);
 }
 
+static bool next_device_effect(struct node *node, struct node_effect *ret)
+{
+    for (size_t i = 0; i < node->config.capacity.peers; i++) {
+        if (peer_next_removal(&node->peers[i], ret)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < node->config.capacity.peers; i++) {
+        if (peer_next_setting(node, &node->peers[i], ret)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool next_waiting(struct node *node, struct now now, struct node_effect *ret)
 {
     // The device first: a probe is answered only by a node whose device knows the peer, so that
     // the handshake that follows the answer is not lost.
-    for (size_t i = 0; i < node->config.capacity.peers; i++) {
-        if (peer_next_device_effect(node, &node->peers[i], ret)) {
-            return true;
-        }
+    if (next_device_effect(node, ret)) {
+        return true;
     }
     struct gate_call call;
     if (gate_next_call(node->gate, now, &call)) {
@@ -582,7 +603,7 @@ enum status node_want_peer(struct node *node, struct now now, const struct token
         return ERR_BUSY;
     }
     struct peer *peer = peer_open(node, now, token, false);
-    if (peer == NULL && peer_make_room(node, now)) {
+    if (peer == NULL && peer_make_room(node, now, true)) {
         peer = peer_open(node, now, token, false);
     }
     if (peer == NULL) {
@@ -618,8 +639,14 @@ enum status node_ping(struct node *node, struct now now, const struct token_id *
 
 struct verdict node_check_record(struct node *node, struct now now, const struct record *record)
 {
-    const struct gate_claim claim = {
+    struct gate_claim claim = {
         .delegation = &record->delegation, .wg_key = record->wg_key, .sequence = record->sequence};
+    // Not beyond the record that is in use: a yes raises the floor, and that one would be a replay.
+    const struct peer *peer = peer_find(node, &record->token);
+    if (peer != NULL && peer->claim.held && peer->claim.record.sequence < claim.sequence &&
+        node_key_equal(&peer->claim.record.node_key, &record->node_key)) {
+        claim.sequence = peer->claim.record.sequence;
+    }
     struct verdict verdict = gate_decide(node->gate, now, &claim);
     if (verdict.kind == VERDICT_UNKNOWN) {
         (void)gate_refresh(node->gate, &record->token, now);

@@ -13,6 +13,7 @@
 enum {
     REFUSED_REPORT_MS = 10000,
     KNOCKING_MS = 60000, // how long a stranger's entry is kept without a yes
+    AWAY_MS = 60000,     // a peer that was not found for so long may lose its entry
 };
 
 struct peer *peer_find(struct node *node, const struct token_id *token)
@@ -52,38 +53,21 @@ void peer_set_state(struct peer *peer, struct mono now, enum peer_state state)
     peer->since = now;
 }
 
-// Room for one more: an unused entry, or for a member that of a stranger who has got nowhere.
-static struct peer *peer_room(struct node *node, struct now now, bool knocking)
+// Those that are away knock when they are back; so one that knocks now may have the place of one
+// that has been away for a while, where not everybody has a place.
+static bool may_leave(const struct node *node, struct now now, const struct peer *peer, bool asked)
 {
-    size_t knocks = 0;
-    struct peer *room = NULL;
-    struct peer *knocker = NULL;
-    for (size_t i = 0; i < node->config.capacity.peers; i++) {
-        struct peer *peer = &node->peers[i];
-        if (!peer->used && !peer->device_remove_due && room == NULL) {
-            room = peer;
-        }
-        if (peer->used && peer->knocking) {
-            knocks++;
-            knocker = peer->state == PEER_SEARCHING ? peer : knocker;
-        }
-    }
-    if (knocking) {
-        return knocks < KNOCKING_MAX ? room : NULL;
-    }
-    if (room == NULL && knocker != NULL) {
-        peer_close(node, now, knocker);
-        room = knocker;
-    }
-    return room;
+    bool idle = !peer->wanted && !peer->knocking && mono_since(peer->since, now.mono) >= AWAY_MS;
+    return peer->used && peer->state == PEER_SEARCHING && !peer->device_remove_due &&
+           (asked || (idle && members_count(node) > node->config.mesh_max));
 }
 
-bool peer_make_room(struct node *node, struct now now)
+bool peer_make_room(struct node *node, struct now now, bool asked)
 {
     struct peer *oldest = NULL;
     for (size_t i = 0; i < node->config.capacity.peers; i++) {
         struct peer *peer = &node->peers[i];
-        if (!peer->used || peer->state != PEER_SEARCHING || peer->device_remove_due) {
+        if (!may_leave(node, now, peer, asked)) {
             continue;
         }
         bool first = oldest == NULL || (oldest->wanted && !peer->wanted);
@@ -94,6 +78,42 @@ bool peer_make_room(struct node *node, struct now now)
         peer_close(node, now, oldest);
     }
     return oldest != NULL;
+}
+
+static struct peer *unused_entry(struct node *node)
+{
+    for (size_t i = 0; i < node->config.capacity.peers; i++) {
+        if (!node->peers[i].used && !node->peers[i].device_remove_due) {
+            return &node->peers[i];
+        }
+    }
+    return NULL;
+}
+
+// Room for one more: an unused entry, or for a member that of a stranger who has got nowhere.
+static struct peer *peer_room(struct node *node, struct now now, bool knocking)
+{
+    size_t knocks = 0;
+    struct peer *knocker = NULL;
+    for (size_t i = 0; i < node->config.capacity.peers; i++) {
+        struct peer *peer = &node->peers[i];
+        if (peer->used && peer->knocking) {
+            knocks++;
+            knocker = peer->state == PEER_SEARCHING ? peer : knocker;
+        }
+    }
+    if (knocking && knocks == KNOCKING_MAX) {
+        return NULL;
+    }
+    struct peer *room = unused_entry(node);
+    if (room == NULL && knocking && peer_make_room(node, now, false)) {
+        return unused_entry(node);
+    }
+    if (room == NULL && !knocking && knocker != NULL) {
+        peer_close(node, now, knocker);
+        return knocker;
+    }
+    return room;
 }
 
 struct peer *peer_open(
@@ -144,9 +164,13 @@ static void forget_path(struct peer *peer, struct mono now)
 static void take_off_device(struct node *node, struct peer *peer, struct mono now)
 {
     if (peer->path_ready) {
+        // While a removal waits, the device still has the key of that one and not yet the present.
+        if (!peer->device_remove_due) {
+            peer->device_remove_key = peer->claim.record.wg_key;
+        }
         peer->device_remove_due = true;
-        peer->device_remove_key = peer->claim.record.wg_key;
         peer->device_set_due = false;
+        peer->device_endpoint_due = false;
         node->counters.peers_removed++;
     }
     forget_path(peer, now);
@@ -196,6 +220,29 @@ static void report_refused(struct node *node, struct now now, struct peer *peer,
         report.address = *from;
     }
     node_report(node, &report);
+}
+
+// WireGuard knows a peer by its key alone, and a record proves nothing about the WireGuard key in
+// it: the same key in two seats would take the addresses of the one for the other. So a key has one
+// seat at a time, that of who came first, unless it has had the time to prove itself and did not.
+static bool is_key_taken(
+    struct node *node, struct now now, const struct peer *peer, const struct wg_key *key)
+{
+    for (size_t i = 0; i < node->config.capacity.peers; i++) {
+        struct peer *holder = &node->peers[i];
+        if (!holder->used || holder == peer || !holder->path_ready ||
+            !wg_key_equal(&holder->claim.record.wg_key, key)) {
+            continue;
+        }
+        if (holder->state == PEER_CONNECTED ||
+            mono_since(holder->since, now.mono) < PATH_HANDSHAKE_MS) {
+            return true;
+        }
+        holder->verdict.kind = VERDICT_NO;
+        holder->verdict.reason = REASON_KEY_TAKEN;
+        expel(node, now, holder);
+    }
+    return wg_key_equal(key, &node->own_wg_key);
 }
 
 static struct verdict decide(struct node *node, struct now now, const struct record *record)
@@ -318,7 +365,13 @@ static void weigh(struct node *node, struct now now, struct peer *peer, const st
     bool waits = is_doubt(peer, &found->digest);
     struct verdict verdict = decide(node, now, &found->record);
     bool in_grace = verdict.kind == VERDICT_UNKNOWN && verdict.grace_left_ms > 0;
-    if (verdict.kind == VERDICT_YES || in_grace) {
+    bool good = verdict.kind == VERDICT_YES || in_grace;
+    if (good && is_key_taken(node, now, peer, &found->record.wg_key)) {
+        verdict.kind = VERDICT_NO;
+        verdict.reason = REASON_KEY_TAKEN;
+        good = false;
+    }
+    if (good) {
         peer->doubt.held = false;
         peer->verdict = verdict;
         peer->judged = true;
@@ -446,6 +499,7 @@ void peer_on_validated(
     if (peer->path.config.controlling || peer_is_up(peer)) {
         peer->keepalive_s = output->keepalive_s;
         peer->device_set_due = true;
+        peer->device_endpoint_due = true;
         talk_hello(node, peer);
     } else {
         uint64_t wait_ms = TAKE_OVER_MIN_MS + TAKE_OVER_ROUND_TRIPS * (uint64_t)output->rtt_ms;
@@ -460,7 +514,9 @@ void peer_on_alive(struct node *node, struct now now, struct peer *peer)
         return;
     }
     peer_set_state(peer, now.mono, PEER_CONNECTED);
-    peer->last_endpoint = peer->endpoint;
+    if (address_is_set(&peer->endpoint)) {
+        peer->last_endpoint = peer->endpoint;
+    }
     node_save_soon(node, now.mono);
     struct node_report report = {
         .event = EVENT_CONNECTED, .token = peer->token, .address = peer->endpoint};
@@ -496,6 +552,7 @@ void peer_on_failed(struct peer *peer, enum path_why why)
         peer->device_remove_due = true;
         peer->device_remove_key = peer->claim.record.wg_key;
         peer->device_set_due = true;
+        peer->device_endpoint_due = true;
     }
 }
 
@@ -516,23 +573,29 @@ void peer_on_device(struct now now, struct peer *peer, const struct wg_peer_stat
     path_on_device(&peer->path, now.mono, &device);
 }
 
-bool peer_next_device_effect(struct node *node, struct peer *peer, struct node_effect *ret)
+bool peer_next_removal(struct peer *peer, struct node_effect *ret)
 {
-    if (peer->device_remove_due) {
-        peer->device_remove_due = false;
-        *ret = (struct node_effect){
-            .kind = EFFECT_PEER_REMOVE, .peer = {.key = peer->device_remove_key}};
-        return true;
+    if (!peer->device_remove_due) {
+        return false;
     }
+    peer->device_remove_due = false;
+    *ret =
+        (struct node_effect){.kind = EFFECT_PEER_REMOVE, .peer = {.key = peer->device_remove_key}};
+    return true;
+}
+
+bool peer_next_setting(const struct node *node, struct peer *peer, struct node_effect *ret)
+{
     if (!peer->device_set_due || !peer->used) {
         return false;
     }
+    bool with_endpoint = peer->device_endpoint_due;
     peer->device_set_due = false;
-    bool waits = peer->take_over_at.ms != mono_never().ms;
+    peer->device_endpoint_due = false;
     *ret = (struct node_effect){.kind = EFFECT_PEER_SET,
         .token = peer->token,
         .peer = {.key = peer->claim.record.wg_key,
-            .endpoint = waits ? (struct address){0} : peer->endpoint,
+            .endpoint = with_endpoint ? peer->endpoint : (struct address){0},
             .allowed = {prefix_of(&peer->overlay, 128)},
             .allowed_count = 1,
             .keepalive_s = peer->keepalive_s}};
@@ -552,6 +615,7 @@ void peer_on_deadline(struct node *node, struct now now, struct peer *peer)
         peer->take_over_at = mono_never();
         peer->keepalive_s = PATH_KEEPALIVE_S;
         peer->device_set_due = true;
+        peer->device_endpoint_due = true;
         talk_hello(node, peer);
     }
     if (peer->knocking && peer->state == PEER_SEARCHING &&

@@ -445,6 +445,12 @@ static void inbox_mute(struct node *node, struct now now)
     node->inbox.read_at = mono_add(now.mono, INBOX_READ_MS);
 }
 
+void inbox_on_refused(struct node *node, struct now now)
+{
+    node->inbox.listen_op = 0;
+    node->inbox.read_at = mono_add(now.mono, INBOX_READ_MS);
+}
+
 void inbox_on_value(struct node *node, struct now now, struct span value)
 {
     struct inbox *inbox = &node->inbox;
