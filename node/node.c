@@ -667,3 +667,8 @@ enum status node_set_delegation(
     settle(node, now);
     return OK;
 }
+
+void node_set_manifest(struct node *node, struct span manifest)
+{
+    node->config.manifest = manifest;
+}

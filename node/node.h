@@ -219,6 +219,9 @@ struct verdict node_check_record(struct node *node, struct now now, const struct
 enum status node_set_delegation(
     struct node *node, struct now now, const struct delegation *delegation);
 
+// A newer manifest to hand to newcomers. It must outlive the node, as the first one.
+void node_set_manifest(struct node *node, struct span manifest);
+
 // Everything that must outlive the process, at most node_state_size_max bytes. ERR_FULL if the
 // writer has no room.
 enum status node_export(struct node *node, struct now now, struct writer *writer);

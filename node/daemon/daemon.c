@@ -107,11 +107,11 @@ void daemon_on_dht_datagram(struct daemon *daemon, const struct address *from, s
         if (daemon->dht != NULL) {
             dht_core_recv(daemon->dht, daemon->now, from, bytes);
         }
-    } else if (daemon->node != NULL) {
+        return;
+    }
+    if (!manifest_on_datagram(daemon, from, bytes) && daemon->node != NULL) {
         node_on_datagram(daemon->node, daemon->now, NODE_PORT_DHT, from, bytes);
         daemon_pump(daemon);
-    } else if (daemon->fetching) {
-        manifest_fetch_on_datagram(daemon, from, bytes);
     }
 }
 
@@ -362,7 +362,10 @@ static void on_timer(uv_timer_t *timer)
 {
     struct daemon *daemon = timer->data;
     daemon->now = daemon_now();
-    manifest_fetch_on_deadline(daemon);
+    manifest_on_deadline(daemon);
+    if (daemon->stopping) {
+        return;
+    }
     if (daemon->node != NULL) {
         if (mono_due(daemon->addresses_at, daemon->now.mono)) {
             daemon_read_local_addresses(daemon);
@@ -385,7 +388,7 @@ static void on_timer(uv_timer_t *timer)
 static void arm(struct daemon *daemon)
 {
     struct mono next = serve_deadline(daemon);
-    next = daemon->fetching ? mono_min(next, daemon->fetch_at) : next;
+    next = mono_min(next, manifest_deadline(daemon));
     if (daemon->node != NULL) {
         next = mono_min(next, node_next_deadline(daemon->node));
         next = mono_min(next, daemon->dht_at);
@@ -543,6 +546,9 @@ void daemon_begin(struct daemon *daemon)
     daemon_read_local_addresses(daemon);
     node_start(daemon->node, daemon->now);
     daemon->ready = true;
+    if (daemon->was_pinned) {
+        manifest_compare_start(daemon);
+    }
     wait_on_stage(daemon, READY_MANIFEST);
     ready_report();
     daemon_pump(daemon);

@@ -72,6 +72,28 @@ enum daemon_stage {
     READY_STAGES,
 };
 
+enum manifest_fetch {
+    FETCH_NONE,
+    FETCH_FIRST,   // there is no manifest yet
+    FETCH_COMPARE, // there is one: what do the bootstrap hosts serve?
+};
+
+// A bootstrap host's answer.
+enum manifest_answer_kind {
+    ANSWER_AWAITED,
+    ANSWER_GOOD, // well-formed and signed by its authority
+    ANSWER_BAD,  // `fault` says why
+};
+
+struct manifest_answer {
+    enum manifest_answer_kind kind;
+    struct stun_transaction transaction;
+    enum status fault;
+    struct manifest manifest;
+    uint8_t bytes[MANIFEST_MAX_SIZE];
+    uint16_t size;
+};
+
 // A ping verb under way.
 struct daemon_ping {
     bool used;
@@ -142,6 +164,7 @@ struct daemon {
     struct delegation delegation;
     struct daemon_rpc rpcs[DAEMON_RPCS_MAX];
     size_t rpc_count;
+    char rpc_refused[DAEMON_ERROR_SIZE]; // the last suggestion that is not used, and why; or empty
     struct address bootstraps[NODE_BOOTSTRAP_MAX];
     size_t bootstrap_count;
 
@@ -187,11 +210,14 @@ struct daemon {
     uint64_t stage_ms[READY_STAGES]; // when first reached, since the start; 0 = not yet
     bool first;                      // READY_JOINED: alone, as the first node
 
-    // Fetching the manifest.
-    bool fetching;
-    struct mono fetch_at;
+    // Fetching the manifest, and comparing the pinned one.
+    bool was_pinned;
+    enum manifest_fetch fetch;
+    struct mono fetch_at;        // ask again
+    struct mono fetch_decide_at; // with the answers that are there
     uint32_t fetch_tries;
-    struct stun_transaction fetch_transactions[NODE_BOOTSTRAP_MAX];
+    struct manifest_answer answers[NODE_BOOTSTRAP_MAX]; // of each bootstrap host
+    char manifest_warning[DAEMON_ERROR_SIZE];           // empty = nothing to say
 
     uint64_t last_op; // of the daemon's own DHT reads; marked by DAEMON_OP
     struct daemon_ping pings[DAEMON_PINGS_MAX];
@@ -218,9 +244,11 @@ void setup_load_dht_nodes(struct daemon *daemon);
 // manifest.c
 enum status manifest_load_pinned(struct daemon *daemon);
 void manifest_fetch_start(struct daemon *daemon);
-void manifest_fetch_on_datagram(
-    struct daemon *daemon, const struct address *from, struct span bytes);
-void manifest_fetch_on_deadline(struct daemon *daemon);
+void manifest_compare_start(struct daemon *daemon);
+// True if it was an answer to us.
+bool manifest_on_datagram(struct daemon *daemon, const struct address *from, struct span bytes);
+struct mono manifest_deadline(const struct daemon *daemon);
+void manifest_on_deadline(struct daemon *daemon);
 
 // sockets.c
 enum status sockets_open_dht(struct daemon *daemon);

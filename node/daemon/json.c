@@ -283,6 +283,12 @@ static json_t *json_warnings(const struct daemon *daemon, const struct node_stat
         warn(list, "more members than mesh_max: peers are connected by `deedmesh ping` or "
                    "[node] connect only");
     }
+    if (daemon->rpc_refused[0] != '\0') {
+        warn(list, daemon->rpc_refused);
+    }
+    if (daemon->manifest_warning[0] != '\0') {
+        warn(list, daemon->manifest_warning);
+    }
     if (daemon->save_error[0] != '\0') {
         warn(list, daemon->save_error);
     }

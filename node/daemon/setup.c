@@ -218,9 +218,10 @@ static void choose_providers(struct daemon *daemon)
         if (fault == CHAIN_URL_GOOD) {
             daemon->rpc_count++;
         } else {
-            log_event(LOG_LEVEL_WARNING, "rpc_refused", NULL,
-                "the manifest suggests %s, which is not used: %s", rpc->url,
+            (void)snprintf(daemon->rpc_refused, sizeof daemon->rpc_refused,
+                "the manifest suggests the RPC provider %s, which is not used: %s", rpc->url,
                 chain_url_fault_text(fault));
+            log_event(LOG_LEVEL_WARNING, "rpc_refused", NULL, "%s", daemon->rpc_refused);
         }
     }
 }
