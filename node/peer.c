@@ -12,6 +12,7 @@
 
 enum {
     REFUSED_REPORT_MS = 10000,
+    JUDGE_AGAIN_MS = 30000,
     KNOCKING_MS = 60000, // how long a stranger's entry is kept without a yes
     AWAY_MS = 60000,     // a peer that was not found for so long may lose its entry
 };
@@ -358,6 +359,14 @@ static bool replaces_doubt(
     return record_outranks(found, &held.record);
 }
 
+// When to decide again without news. The gate counts the grace from the last yes that was asked
+// for, so a yes that lasts is asked for time and again.
+static struct mono judge_again(const struct verdict *verdict, struct mono now)
+{
+    return verdict->kind == VERDICT_YES ? mono_min(verdict->until, mono_add(now, JUDGE_AGAIN_MS))
+                                        : verdict->until;
+}
+
 // Decides about a claim that is not admitted yet.
 static void weigh(struct node *node, struct now now, struct peer *peer, const struct claim *found,
     const struct address *from)
@@ -375,7 +384,7 @@ static void weigh(struct node *node, struct now now, struct peer *peer, const st
         peer->doubt.held = false;
         peer->verdict = verdict;
         peer->judged = true;
-        peer->judge_at = verdict.until;
+        peer->judge_at = judge_again(&verdict, now.mono);
         admit(node, now, peer, found);
         return;
     }
@@ -472,7 +481,7 @@ void peer_judge(struct node *node, struct now now, struct peer *peer)
     if (peer->claim.held) {
         struct verdict verdict = decide(node, now, &peer->claim.record);
         peer->verdict = verdict;
-        peer->judge_at = verdict.until;
+        peer->judge_at = judge_again(&verdict, now.mono);
         if (verdict.kind == VERDICT_NO ||
             (verdict.kind == VERDICT_UNKNOWN && verdict.grace_left_ms == 0)) {
             expel(node, now, peer);

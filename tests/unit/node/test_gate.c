@@ -120,6 +120,17 @@ static void a_live_tunnel_outlasts_an_unknown_for_the_grace(void **)
     assert_true(world_run_connected(world, a, b, 3 * MINUTE));
 }
 
+static void the_grace_counts_from_the_last_yes(void **)
+{
+    connect_both();
+    world->grace_s = GRACE_MS / 1000;
+    world_run(world, GRACE_MS + 2 * MINUTE); // nothing changes, not even a record
+    world->nodes[a].chain = FAULT_DEAD;
+    world_run(world, GRACE_MS - 40000);
+    assert_true(world_connected(world, a, b));
+    (void)removed_after(a, b, 2 * MINUTE);
+}
+
 static void a_restart_renews_no_grace(void **)
 {
     connect_both();
@@ -402,6 +413,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_unknown_chain_admits_nobody, start, stop),
         cmocka_unit_test_setup_teardown(
             a_live_tunnel_outlasts_an_unknown_for_the_grace, start, stop),
+        cmocka_unit_test_setup_teardown(the_grace_counts_from_the_last_yes, start, stop),
         cmocka_unit_test_setup_teardown(a_restart_renews_no_grace, start, stop),
         cmocka_unit_test_setup_teardown(an_expired_delegation_ends_the_tunnel, start, stop),
         cmocka_unit_test_setup_teardown(strangers_records_shadow_nothing, start, stop),
