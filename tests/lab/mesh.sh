@@ -169,14 +169,15 @@ MESH_CHAIN_ADDRESS=203.0.113.20
 MESH_INIT=()
 declare -A MESH_TOKEN=() # host -> its token
 
-# mesh_chain [CONTRACT]: a host "chain" with an EVM node, a block a second, and a contract of that
-# kind (DeedmeshSeat, or PlainToken), at MESH_CONTRACT. After lab_inet.
+# mesh_chain [CONTRACT [ANVIL OPTION...]]: a host "chain" with an EVM node, a block a second, and a
+# contract of that kind (DeedmeshSeat, PlainToken, HostileToken), at MESH_CONTRACT. After lab_inet.
 mesh_chain() {
     MESH_KIND=${1:-DeedmeshSeat}
+    [ $# -eq 0 ] || shift
     lab_public chain "$MESH_CHAIN_ADDRESS"
     mapfile -t CHAIN_PREFIX < <(printf 'ip\nnetns\nexec\n%s\n' "$(lab_ns chain)")
     CHAIN_HOST=$MESH_CHAIN_ADDRESS
-    chain_start --block-time 1 --slots-in-an-epoch 2
+    chain_start --block-time 1 --slots-in-an-epoch 2 "$@"
     MESH_CONTRACT=$(chain_deploy "$MESH_KIND")
 }
 
