@@ -212,6 +212,9 @@ static void run_round(struct path *path, struct mono now)
         target->probe_due = !target->answered && may_probe(path, target, now);
     }
     uint32_t gap_ms = path->round < gap_count ? gaps_ms[path->round] : PATH_PROBE_INTERVAL_MS;
+    if (path->round >= PATH_QUICK_ROUNDS) {
+        gap_ms = PATH_PROBE_SLOW_MS;
+    }
     path->round = path->round < UINT8_MAX ? (uint8_t)(path->round + 1) : path->round;
     path->probe_at = mono_add(now, gap_ms);
 }

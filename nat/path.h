@@ -96,6 +96,8 @@ enum {
 
     PATH_ATTEMPT_MS = 10000,       // from the start, and again from when the peer is first heard
     PATH_PROBE_INTERVAL_MS = 250,  // after rounds at 0, 20, 70 and 170 ms
+    PATH_QUICK_ROUNDS = 11,        // 2 s; what answers late is not missed at a slower pace,
+    PATH_PROBE_SLOW_MS = 1000,     // and several attempts find room in the limiter
     PATH_PUNCH_INTERVAL_MS = 4000, // the pre-punch again, while the peer is not heard
     PATH_UNHEARD_PROBE_MS = 3000,  // then probes go even to a NATed peer that is silent
     // How long after the first probes a LAN address may still win over an answer that came first.
