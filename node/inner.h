@@ -275,7 +275,7 @@ void peer_on_validated(
 void peer_on_alive(struct node *node, struct now now, struct peer *peer);
 // The path machine has noticed that the tunnel is silent, or given an attempt up.
 void peer_on_lost(struct node *node, struct now now, struct peer *peer);
-void peer_on_failed(struct peer *peer, enum path_why why);
+void peer_on_failed(struct node *node, struct now now, struct peer *peer, enum path_why why);
 void peer_on_device(struct now now, struct peer *peer, const struct wg_peer_state *state);
 void peer_on_deadline(struct node *node, struct now now, struct peer *peer);
 struct mono peer_deadline(const struct peer *peer);

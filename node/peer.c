@@ -553,8 +553,11 @@ void peer_on_lost(struct node *node, struct now now, struct peer *peer)
     search_start(node, now, peer);
 }
 
-void peer_on_failed(struct peer *peer, enum path_why why)
+void peer_on_failed(struct node *node, struct now now, struct peer *peer, enum path_why why)
 {
+    if (peer->state == PEER_CONNECTED) {
+        peer_on_lost(node, now, peer); // a late message had made it look alive
+    }
     if (why == PATH_WHY_NO_HANDSHAKE && peer->state == PEER_ADMITTED) {
         // A clock that was set back makes WireGuard refuse every initiation (TAI64N must grow);
         // only a peer that is new to the device starts afresh.

@@ -292,7 +292,7 @@ void rendezvous_drain(struct node *node, struct now now, struct peer *peer)
         case PATH_OUTPUT_FAILED:
             report.event = EVENT_UNREACHED;
             node_report(node, &report);
-            peer_on_failed(peer, output.why);
+            peer_on_failed(node, now, peer, output.why);
             break;
         }
     }

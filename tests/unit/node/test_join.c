@@ -170,6 +170,42 @@ static void a_restarted_peer_is_back_at_once(void **)
     }
 }
 
+static void a_late_message_does_not_revive(void **)
+{
+    size_t a = up((struct world_options){.first = true});
+    size_t b = up((struct world_options){.nat = KIND_PUBLIC});
+    assert_true(world_run_connected(world, a, b, 10000));
+    struct node_peer_status status;
+    assert_true(world_peer_status(world, a, 2, &status));
+    world->nodes[b].cut = true;
+    world_run(world, 60000);
+    assert_int_equal(world_status(world, a).connected, 0);
+    const struct message pong = {.kind = MESSAGE_PONG};
+    uint8_t bytes[MESSAGE_MAX_SIZE];
+    struct writer writer = writer_of(bytes, sizeof bytes);
+    assert_int_equal(message_encode(&pong, &writer), OK);
+    node_on_member_message(
+        world->nodes[a].node, world_now(world, a), &status.ipv6, writer_written(&writer));
+    world_drain(world, a);
+    world_run(world, 120000);
+    assert_int_equal(world_status(world, a).connected, 0);
+    world->nodes[b].cut = false;
+    assert_true(world_run_connected(world, a, b, 360000));
+}
+
+static void two_nats_that_forget_at_once(void **)
+{
+    (void)up((struct world_options){.first = true});
+    (void)up((struct world_options){.nat = KIND_PUBLIC});
+    size_t c = up((struct world_options){.nat = KIND_PORT_RESTRICTED});
+    size_t d = up((struct world_options){.nat = KIND_PORT_RESTRICTED});
+    assert_true(world_run_connected(world, c, d, 15000));
+    world_rebind(world, c);
+    world_rebind(world, d);
+    world_run(world, 50000); // until both have noticed the silence
+    assert_true(world_run_connected(world, c, d, 60000));
+}
+
 static void a_whole_mesh_forms_and_stays(void **)
 {
     for (size_t i = 0; i < 8; i++) {
@@ -240,6 +276,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_bootstrap_that_comes_late_is_found, start, stop),
         cmocka_unit_test_setup_teardown(a_peer_that_was_away_comes_back, start, stop),
         cmocka_unit_test_setup_teardown(a_restarted_peer_is_back_at_once, start, stop),
+        cmocka_unit_test_setup_teardown(a_late_message_does_not_revive, start, stop),
+        cmocka_unit_test_setup_teardown(two_nats_that_forget_at_once, start, stop),
         cmocka_unit_test_setup_teardown(a_whole_mesh_forms_and_stays, start, stop),
         cmocka_unit_test_setup_teardown(equal_seeds_give_equal_effects, start, stop),
     };
