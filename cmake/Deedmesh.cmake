@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # The project's compile flags and its ways to declare things: a library half (pure or edge), a unit
-# test, a program that tests or benches run, a fuzz target. The link lists of the libraries state the layering rule; tools/check enforces it.
+# test, a program that tests or benches run, a fuzz target. The link lists of the libraries state
+# the layering rule; tools/check enforces it.
 
 option(DEEDMESH_SANITIZE "Address and undefined-behaviour sanitizers" OFF)
 option(DEEDMESH_HARDEN "Fortify, stack protector, PIE, full RELRO" OFF)

@@ -181,8 +181,8 @@ mesh_chain() {
     MESH_CONTRACT=$(chain_deploy "$MESH_KIND")
 }
 
-# mesh_network HOST...: keys, tokens and delegations for hosts that exist; the first has to be "one",
-# at MESH_BOOT_ADDRESS. The token of the N-th belongs to anvil's account N - 1 (modulo 4).
+# mesh_network HOST...: keys, tokens and delegations for hosts that exist; the first has to be
+# "one", at MESH_BOOT_ADDRESS. The token of the N-th belongs to anvil's account N - 1 (modulo 4).
 # MESH_INIT: more options for init. MESH_BOOTSTRAP: what the others are told.
 mesh_network() {
     local host index=0 job jobs=()
