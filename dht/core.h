@@ -24,7 +24,6 @@
 struct dht_core;
 
 enum {
-    DHT_PORT_DEFAULT = 51821,
     DHT_DATAGRAM_MAX = 1472,   // what we send, and the most that we look at
     DHT_VALUES_PER_GET = 256,  // a read delivers no more values than this
     DHT_OPERATIONS_MAX = 1024, // puts, gets and listens under way

@@ -18,7 +18,6 @@
 enum {
     WG_ALLOWED_MAX = 4, // prefixes of one peer of ours
     WG_MTU = 1420,      // 1500 less IPv6 + UDP + WireGuard's own 80 bytes
-    WG_PORT = 51820,
 };
 
 // A peer as we want it.
