@@ -8,8 +8,10 @@
 
 socklen_t socket_address_of(const struct address *address, struct sockaddr_storage *ret)
 {
-    ASSERT(address_is_set(address));
     memset(ret, 0, sizeof *ret);
+    if (!address_is_set(address)) {
+        return 0;
+    }
     if (address->family == FAMILY_IPV4) {
         struct sockaddr_in ipv4 = {.sin_family = AF_INET, .sin_port = htons(address->port)};
         memcpy(&ipv4.sin_addr, address->ip, sizeof ipv4.sin_addr);

@@ -7,7 +7,7 @@
 
 #include <sys/socket.h>
 
-// The size of what was written. `address` must be set.
+// The size of what was written; 0 if `address` is not set, which every socket call refuses.
 socklen_t socket_address_of(const struct address *address, struct sockaddr_storage *ret);
 
 // FAMILY_NONE for what is neither IPv4 nor IPv6, or too short.

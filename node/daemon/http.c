@@ -5,10 +5,10 @@
 #include "node/daemon/http.h"
 
 #include "base/bytes.h"
+#include "base/socket_posix.h"
 
 #include <errno.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -161,28 +161,11 @@ static void on_closed(uv_handle_t *handle)
     }
 }
 
-static socklen_t sockaddr_of(const struct address *address, struct sockaddr_storage *ret)
-{
-    memset(ret, 0, sizeof *ret);
-    if (address->family == FAMILY_IPV4) {
-        struct sockaddr_in *in = (struct sockaddr_in *)ret;
-        in->sin_family = AF_INET;
-        in->sin_port = htons(address->port);
-        memcpy(&in->sin_addr, address->ip, 4);
-        return sizeof *in;
-    }
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret;
-    in6->sin6_family = AF_INET6;
-    in6->sin6_port = htons(address->port);
-    memcpy(&in6->sin6_addr, address->ip, 16);
-    return sizeof *in6;
-}
-
 // Our own listening socket: libmicrohttpd would not say why it could not make one.
 static enum status open_socket(const struct address *listen_address, int *ret, uint16_t *ret_port)
 {
     struct sockaddr_storage name;
-    socklen_t size = sockaddr_of(listen_address, &name);
+    socklen_t size = socket_address_of(listen_address, &name);
     enum status status = OK;
     int yes = 1;
     int fd = socket(name.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -197,8 +180,7 @@ static enum status open_socket(const struct address *listen_address, int *ret, u
         (void)close(fd);
         return status;
     }
-    *ret_port = ntohs(name.ss_family == AF_INET ? ((struct sockaddr_in *)&name)->sin_port
-                                                : ((struct sockaddr_in6 *)&name)->sin6_port);
+    *ret_port = address_of_socket(&name, size).port;
     *ret = fd;
     return OK;
 }

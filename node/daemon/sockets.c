@@ -3,6 +3,7 @@
 // The daemon's UDP sockets: the DHT's port for both families, and the members' port inside the
 // overlay, bound to the WireGuard interface so that nothing else can speak there.
 #include "base/overlay.h"
+#include "base/socket_posix.h"
 #include "node/daemon/daemon.h"
 
 #include <errno.h>
@@ -17,42 +18,6 @@ enum {
     DATAGRAM_MAX = 2048,
 };
 
-union socket_address {
-    struct sockaddr any;
-    struct sockaddr_in ipv4;
-    struct sockaddr_in6 ipv6;
-};
-
-static socklen_t to_socket_address(const struct address *address, union socket_address *ret)
-{
-    memset(ret, 0, sizeof *ret);
-    if (address->family == FAMILY_IPV4) {
-        ret->ipv4.sin_family = AF_INET;
-        ret->ipv4.sin_port = htons(address->port);
-        memcpy(&ret->ipv4.sin_addr, address->ip, sizeof ret->ipv4.sin_addr);
-        return sizeof ret->ipv4;
-    }
-    ret->ipv6.sin6_family = AF_INET6;
-    ret->ipv6.sin6_port = htons(address->port);
-    memcpy(&ret->ipv6.sin6_addr, address->ip, sizeof ret->ipv6.sin6_addr);
-    return sizeof ret->ipv6;
-}
-
-static struct address of_socket_address(const union socket_address *from)
-{
-    struct address address = {0};
-    if (from->any.sa_family == AF_INET) {
-        address.family = FAMILY_IPV4;
-        address.port = ntohs(from->ipv4.sin_port);
-        memcpy(address.ip, &from->ipv4.sin_addr, sizeof from->ipv4.sin_addr);
-    } else if (from->any.sa_family == AF_INET6) {
-        address.family = FAMILY_IPV6;
-        address.port = ntohs(from->ipv6.sin6_port);
-        memcpy(address.ip, &from->ipv6.sin6_addr, sizeof from->ipv6.sin6_addr);
-    }
-    return address;
-}
-
 typedef void (*on_datagram)(struct daemon *, const struct address *, struct span);
 
 // Reads what waits, a bounded number at a time: the loop comes back for the rest.
@@ -60,13 +25,14 @@ static void receive(struct daemon *daemon, int fd, on_datagram handler)
 {
     uint8_t bytes[DATAGRAM_MAX];
     for (int i = 0; i < DAEMON_DATAGRAMS_PER_WAKE && !daemon->stopping; i++) {
-        union socket_address from = {0};
+        struct sockaddr_storage from;
         socklen_t from_size = sizeof from;
-        ssize_t size = recvfrom(fd, bytes, sizeof bytes, MSG_DONTWAIT, &from.any, &from_size);
+        ssize_t size =
+            recvfrom(fd, bytes, sizeof bytes, MSG_DONTWAIT, (struct sockaddr *)&from, &from_size);
         if (size < 0) {
             break; // nothing left, or an ICMP error of an earlier send
         }
-        struct address address = of_socket_address(&from);
+        struct address address = address_of_socket(&from, from_size);
         daemon->now = daemon_now();
         handler(daemon, &address, span_of(bytes, (size_t)size));
     }
@@ -105,13 +71,13 @@ static int open_udp(const struct address *address, const char *interface)
         return -1;
     }
     int on = 1;
-    union socket_address bound;
-    socklen_t size = to_socket_address(address, &bound);
+    struct sockaddr_storage bound;
+    socklen_t size = socket_address_of(address, &bound);
     bool failed =
         (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0) ||
         (interface != NULL && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface,
                                   (socklen_t)strlen(interface)) < 0) ||
-        bind(fd, &bound.any, size) < 0;
+        bind(fd, (const struct sockaddr *)&bound, size) < 0;
     if (failed) {
         int error = errno;
         (void)close(fd);
@@ -221,11 +187,12 @@ enum status sockets_open_port(struct daemon *daemon)
 
 static void send_on(int fd, const struct address *to, struct span bytes)
 {
-    union socket_address address;
-    socklen_t size = to_socket_address(to, &address);
+    struct sockaddr_storage name;
+    socklen_t size = socket_address_of(to, &name);
     // A datagram that cannot be sent is a datagram lost: whoever awaits an answer asks again.
     if (fd >= 0) {
-        (void)sendto(fd, bytes.data, bytes.size, MSG_DONTWAIT, &address.any, size);
+        (void)sendto(
+            fd, bytes.data, bytes.size, MSG_DONTWAIT, (const struct sockaddr *)&name, size);
     }
 }
 

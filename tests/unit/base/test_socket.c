@@ -33,6 +33,8 @@ static void other_families_are_none(void **)
     assert_false(address_is_set(&address));
     address = address_of_socket(&name, 1);
     assert_false(address_is_set(&address));
+    assert_int_equal(socket_address_of(&address, &name), 0);
+    assert_int_equal(name.ss_family, AF_UNSPEC);
 }
 
 static void the_clocks_are_those_of_now(void **)
