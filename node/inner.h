@@ -236,6 +236,9 @@ struct node {
 uint64_t node_op(struct node *node);
 void node_save_soon(struct node *node, struct mono now);
 void node_report(struct node *node, const struct node_report *report);
+// Values can be put and read: in the routing table is somebody, or this is the first node, which
+// stores what its clients put although it knows no other server.
+bool node_has_dht(const struct node *node);
 // Server or client, by what is known of the own addresses.
 void node_choose_dht_role(struct node *node);
 

@@ -237,6 +237,11 @@ void node_start(struct node *node, struct now now)
     settle(node, now);
 }
 
+bool node_has_dht(const struct node *node)
+{
+    return node->joined || node->config.bootstrap_count == 0;
+}
+
 static bool has_global_address(const struct node *node)
 {
     for (size_t i = 0; i < node->local_count; i++) {
@@ -283,7 +288,7 @@ static void network_changed(struct node *node, struct now now)
     mapping_restart(&node->mapping, now.mono);
     gate_on_network_change(node->gate, now);
     seat_publish_soon(node, now.mono);
-    if (node->joined || node->config.bootstrap_count == 0) {
+    if (node_has_dht(node)) {
         inbox_start(node, now);
     }
 }

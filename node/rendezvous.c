@@ -209,7 +209,7 @@ void rendezvous_on_deadline(struct node *node, struct now now, struct peer *peer
     peer->inbox_at = mono_never();
     uint8_t bytes[INTENT_MAX_SIZE];
     size_t size = 0;
-    if (is_unanswered(peer) && node->joined && is_welcome(node) &&
+    if (is_unanswered(peer) && node_has_dht(node) && is_welcome(node) &&
         encode_intent(node, now, peer, false, bytes, &size)) {
         send_inbox(node, peer, span_of(bytes, size));
     }

@@ -37,7 +37,7 @@ static void get(struct node *node, struct now now, struct peer *peer)
 
 void search_start(struct node *node, struct now now, struct peer *peer)
 {
-    if (!node->joined || peer->state == PEER_CONNECTED) {
+    if (!node_has_dht(node) || peer->state == PEER_CONNECTED) {
         return;
     }
     if (!effects_has_room(&node->effects)) {

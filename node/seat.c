@@ -66,12 +66,22 @@ void seat_judge(struct node *node, struct now now)
 static bool may_publish(const struct node *node, struct now now)
 {
     const struct seat *seat = &node->seat;
-    bool somewhere = node->joined || node->config.bootstrap_count == 0;
     bool refused = seat->judged && seat->verdict.kind == VERDICT_NO && !node->config.insist;
     // Until the first reading, for a moment: a node without a seat should learn that first.
     bool waiting = !seat->judged && !mono_due(seat->judge_at, now.mono);
-    return node->started && somewhere && !refused && !waiting && seat->state != SEAT_DISPLACED &&
-           seat->put_op == 0;
+    return node->started && node_has_dht(node) && !refused && !waiting &&
+           seat->state != SEAT_DISPLACED && seat->put_op == 0;
+}
+
+// Whether somebody can reach us. In a private network nobody's record names an address, but the
+// intents do: so it is worth a record, once the own mapping is known or nobody can tell it.
+static bool is_reachable(const struct node *node, const struct candidates *candidates)
+{
+    struct candidates inside;
+    struct mapping_view view = mapping_view(&node->mapping);
+    mapping_candidates(&node->mapping, AUDIENCE_PEER, &inside);
+    bool mapped = address_is_set(&view.reflexive) || node->mapping.reflector_count == 0;
+    return candidates->count > 0 || (inside.count > 0 && mapped);
 }
 
 static bool make_record(struct node *node, struct now now)
@@ -88,8 +98,9 @@ static bool make_record(struct node *node, struct now now)
         .delegation = node->config.delegation};
     mapping_candidates(&node->mapping, AUDIENCE_PUBLIC, &record.candidates);
     size_t size = 0;
-    if (record.candidates.count == 0 || record_encode(&node->config.keys, &node->config.node_secret,
-                                            &record, seat->value, &size) != OK) {
+    if (!is_reachable(node, &record.candidates) ||
+        record_encode(&node->config.keys, &node->config.node_secret, &record, seat->value, &size) !=
+            OK) {
         return false;
     }
     seat->value_size = (uint16_t)size;

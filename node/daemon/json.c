@@ -263,10 +263,6 @@ static json_t *json_warnings(const struct daemon *daemon, const struct node_stat
         verdict_text(&status->verdict, text);
         warn(list, text);
     }
-    if (status->alone && !status->server) {
-        warn(list, "this machine has no public address: the first node of a network needs one, so "
-                   "that others can join there and learn their own");
-    }
     if (status->trust.level == TRUST_NONE) {
         warn(list, "too few RPC providers answer: nobody new is admitted");
     }

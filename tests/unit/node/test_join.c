@@ -67,6 +67,17 @@ static void natted_pair(enum nat_kind x, enum nat_kind y, bool connects)
     world = world_make(1);
 }
 
+// Their records name no address, so the first packet needs an intent.
+static void a_private_network_connects(void **)
+{
+    size_t a = up((struct world_options){.first = true, .lan = true});
+    size_t b = up((struct world_options){.nat = KIND_PUBLIC, .lan = true});
+    assert_true(world_run_connected(world, a, b, 5000));
+    size_t c = up((struct world_options){.nat = KIND_PUBLIC, .lan = true});
+    assert_true(world_run_connected(world, a, c, 5000));
+    assert_true(world_run_connected(world, b, c, 5000));
+}
+
 static void pairs_behind_nats_connect_where_they_can(void **)
 {
     natted_pair(KIND_PORT_RESTRICTED, KIND_PORT_RESTRICTED, true);
@@ -268,6 +279,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(two_public_members_connect, start, stop),
+        cmocka_unit_test_setup_teardown(a_private_network_connects, start, stop),
         cmocka_unit_test_setup_teardown(pairs_behind_nats_connect_where_they_can, start, stop),
         cmocka_unit_test_setup_teardown(without_a_mutual_peer_the_inbox_serves, start, stop),
         cmocka_unit_test_setup_teardown(a_mutual_peer_hands_intents_on, start, stop),

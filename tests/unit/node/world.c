@@ -144,6 +144,9 @@ size_t world_add(struct world *world, struct world_options options)
     *node = (struct world_node){.options = options,
         .inside = address_of_ipv4(10, number, 0, 2, 0),
         .outside = address_of_ipv4(198, 51, number, 2, 0)};
+    if (options.lan) {
+        node->outside = address_of_ipv4(10, 200, 0, number, 0);
+    }
     node->inside = options.nat == KIND_PUBLIC ? node->outside : node->inside;
     if (model_token(&world->model, options.token) == NULL) {
         model_set_owner(&world->model, options.token, model_address(options.wallet));

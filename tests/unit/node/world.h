@@ -53,6 +53,7 @@ struct world_options {
     uint8_t identity; // seeds of its keys; a clone has another's
     bool insist;
     bool first; // no bootstrap address
+    bool lan;   // in one private network with all others that have this set; not behind a NAT
     uint16_t mesh_max;
     uint16_t peers;
     uint16_t members;
