@@ -114,11 +114,16 @@ enum status wg_peers_want(struct wg_peers *peers, const struct wg_peer *peer)
     if (entry == NULL) {
         return ERR_FULL;
     }
+    // An endpoint that waits to be sent outlasts a change of something else.
+    struct address waiting = entry->endpoint_pending ? entry->peer.endpoint : (struct address){0};
     entry->peer = *peer;
+    if (!address_is_set(&peer->endpoint)) {
+        entry->peer.endpoint = waiting;
+    }
     entry->renew = entry->renew || entry->dropped;
     entry->dropped = false;
     entry->wanted = true;
-    entry->endpoint_pending = address_is_set(&peer->endpoint);
+    entry->endpoint_pending = address_is_set(&entry->peer.endpoint);
     return OK;
 }
 

@@ -3,6 +3,7 @@
 // The pump: edges opened, inputs fed, effects carried out, deadlines kept.
 #include "node/daemon/daemon.h"
 #include "base/overlay.h"
+#include "dht/store.h"
 #include "node/daemon/log.h"
 #include "node/daemon/ready.h"
 
@@ -18,6 +19,8 @@ enum {
     DHT_SAVE_MS = 5 * 60 * 1000,
     ADDRESSES_SETTLE_MS = 200, // an interface that comes up says so in several messages
     NETWORK_NUMBER_BYTES = 4,
+    DEVICE_RETRY_MS = 2000,
+    DEVICE_COMPLAIN_MS = 60 * 1000,
 };
 
 static uint64_t clock_ms(clockid_t clock)
@@ -50,17 +53,6 @@ static enum status check_delegation(void *context, const struct delegation *dele
     return delegation_cache_verify(&daemon->delegations, delegation, &daemon->network);
 }
 
-static struct dht_store_answer on_store(void *context, struct now now, const struct dht_put *put)
-{
-    struct daemon *daemon = context;
-    const struct policy_put judged = {.from = put->from, .key = put->key, .value = put->value};
-    struct policy_decision decision = policy_on_put(&daemon->policy, now, &judged);
-    bool stored = policy_verdict_stores(decision.verdict);
-    return (struct dht_store_answer){.verdict = stored ? DHT_STORE_ACCEPT : DHT_STORE_REFUSE,
-        .value_id = decision.value_id,
-        .expires_at = decision.expires_at};
-}
-
 static uint32_t network_number(const struct network_id *id)
 {
     struct reader reader = reader_of(span_of(id->bytes, NETWORK_NUMBER_BYTES));
@@ -85,8 +77,8 @@ static enum status start_dht(struct daemon *daemon)
     struct dht_core_config config = {.network = network_number(&daemon->keys.id),
         .ipv4 = daemon->dht_fds[0] >= 0,
         .ipv6 = daemon->dht_fds[1] >= 0,
-        .store = on_store,
-        .store_context = daemon,
+        .store = dht_store_by_policy,
+        .store_context = &daemon->policy,
         .limits = dht_limits_default()};
     randombytes_buf(config.seed, sizeof config.seed);
     enum status status = dht_core_create(&config, daemon->now, &daemon->dht);
@@ -106,6 +98,7 @@ void daemon_on_dht_datagram(struct daemon *daemon, const struct address *from, s
     if (!stun_is(bytes)) {
         if (daemon->dht != NULL) {
             dht_core_recv(daemon->dht, daemon->now, from, bytes);
+            dht_store_remove(daemon->dht, daemon->now, &daemon->policy);
         }
         return;
     }
@@ -157,6 +150,7 @@ static void set_owner(struct daemon *daemon, const struct node_effect *effect)
 {
     // A full table costs that member no more than a smaller share of the store.
     (void)!policy_set_owner(&daemon->policy, &effect->token, &effect->owner);
+    dht_store_remove(daemon->dht, daemon->now, &daemon->policy);
 }
 
 static void want_peer(struct daemon *daemon, const struct wg_peer *peer)
@@ -184,6 +178,15 @@ static void call_chain(struct daemon *daemon, const struct node_effect *effect)
     }
 }
 
+static void complain_of_device(
+    struct daemon *daemon, const char *event, const struct wg_detail *detail)
+{
+    if (mono_due(daemon->wg_complain_at, daemon->now.mono)) {
+        daemon->wg_complain_at = mono_add(daemon->now.mono, DEVICE_COMPLAIN_MS);
+        log_event(LOG_LEVEL_ERROR, event, NULL, "%s", detail->text);
+    }
+}
+
 static void read_device(struct daemon *daemon)
 {
     struct wg_detail detail;
@@ -191,7 +194,7 @@ static void read_device(struct daemon *daemon)
         node_on_device(
             daemon->node, daemon->now, daemon->wg_state.peers, daemon->wg_state.peer_count);
     } else {
-        log_event(LOG_LEVEL_ERROR, "device_unreadable", NULL, "%s", detail.text);
+        complain_of_device(daemon, "device_unreadable", &detail);
     }
 }
 
@@ -288,21 +291,30 @@ static void carry_out(struct daemon *daemon, const struct node_effect *effect)
     }
 }
 
+// What is to be done stays to be done: nobody who is to be removed may stay for an error. A device
+// that does not answer has held the loop up, so the pause begins now.
+static void retry_device(struct daemon *daemon)
+{
+    daemon->wg_apply_at = mono_add(daemon_now().mono, DEVICE_RETRY_MS);
+}
+
 void daemon_apply_device(struct daemon *daemon)
 {
     static struct wg_op ops[DAEMON_DEVICE_PEERS_MAX * 2];
     struct wg_detail detail;
     size_t count = 0;
-    daemon->wg_dirty = false;
     if (wg_device_read(daemon->device, &daemon->wg_state, &detail) != OK) {
-        log_event(LOG_LEVEL_ERROR, "device_unreadable", NULL, "%s", detail.text);
+        complain_of_device(daemon, "device_unreadable", &detail);
+        retry_device(daemon);
         return;
     }
     wg_peers_diff(&daemon->wg_peers, &daemon->wg_state, ops, &count);
     if (count > 0 && wg_device_apply(daemon->device, ops, count, &detail) != OK) {
-        log_event(LOG_LEVEL_ERROR, "device_not_set", NULL, "%s", detail.text);
+        complain_of_device(daemon, "device_not_set", &detail);
+        retry_device(daemon);
         return;
     }
+    daemon->wg_dirty = false;
     for (size_t i = 0; i < count; i++) {
         if (ops[i].kind == WG_OP_REFUSE) {
             char key[WG_KEY_TEXT_SIZE];
@@ -317,20 +329,25 @@ void daemon_apply_device(struct daemon *daemon)
     }
 }
 
+static bool is_device_due(const struct daemon *daemon)
+{
+    return daemon->wg_dirty && !daemon->stopping && mono_due(daemon->wg_apply_at, daemon->now.mono);
+}
+
 static bool drain_node(struct daemon *daemon)
 {
     bool any = false;
     struct node_effect effect;
     while (!daemon->stopping && node_next_effect(daemon->node, daemon->now, &effect)) {
         bool for_device = effect.kind == EFFECT_PEER_SET || effect.kind == EFFECT_PEER_REMOVE;
-        if (!for_device && daemon->wg_dirty) {
+        if (!for_device && is_device_due(daemon)) {
             // Before any packet that a peer's handshake may answer.
             daemon_apply_device(daemon);
         }
         carry_out(daemon, &effect);
         any = true;
     }
-    if (daemon->wg_dirty && !daemon->stopping) {
+    if (is_device_due(daemon)) {
         daemon_apply_device(daemon);
     }
     return any;
@@ -341,12 +358,8 @@ static bool drain_dht(struct daemon *daemon)
     bool any = false;
     struct dht_send send;
     struct dht_event event;
-    struct policy_removal removal;
     while (dht_core_next_send(daemon->dht, &send)) {
         sockets_send_dht(daemon, &send.to, send.bytes);
-    }
-    while (policy_next_removal(&daemon->policy, &removal)) {
-        dht_core_drop(daemon->dht, daemon->now, &removal.key, removal.value_id);
     }
     // One event at a time: its effects may use the engine, which ends the event's bytes.
     if (dht_core_next_event(daemon->dht, &event)) {
@@ -395,6 +408,7 @@ static void arm(struct daemon *daemon)
         next = mono_min(next, daemon->dht_count_at);
         next = mono_min(next, daemon->dht_save_at);
         next = mono_min(next, daemon->addresses_at);
+        next = daemon->wg_dirty ? mono_min(next, daemon->wg_apply_at) : next;
     }
     if (next.ms == mono_never().ms) {
         (void)uv_timer_stop(&daemon->timer);

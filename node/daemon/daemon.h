@@ -35,8 +35,8 @@ enum {
     DAEMON_KNOCKS = 8, // peer entries beyond mesh_max
     DAEMON_POLICY_ENTRIES = 512,
     DAEMON_POLICY_PREFIXES = 128,
-    DAEMON_DEVICE_PEERS_MAX = 512,
-    DAEMON_DEVICE_PREFIXES_MAX = 2048,
+    DAEMON_DEVICE_PEERS_MAX = 2 * (CONFIG_MESH_MAX + DAEMON_KNOCKS), // ours, and as many of others
+    DAEMON_DEVICE_PREFIXES_MAX = 2 * DAEMON_DEVICE_PEERS_MAX,
     DAEMON_DHT_NODES_MAX = 64,
     DAEMON_DATAGRAMS_PER_WAKE = 64,
     DAEMON_ERROR_SIZE = 800,
@@ -187,6 +187,8 @@ struct daemon {
     struct wg_peers wg_peers;
     struct wg_peer_entry *wg_entries;
     bool wg_dirty;
+    struct mono wg_apply_at;    // not before: the device refused a moment ago
+    struct mono wg_complain_at; // not before: said already
     struct wg_device_state wg_state;
     struct chain_http *chain;
     uv_poll_t chain_poll;

@@ -187,7 +187,7 @@ static void verb_ping(struct daemon *daemon, const json_t *args, struct control_
     }
     for (size_t i = 0; i < DAEMON_PINGS_MAX; i++) {
         struct daemon_ping *ping = &daemon->pings[i];
-        if (ping->used) {
+        if (ping->used && control_request_is_open(daemon->control, ping->request)) {
             continue;
         }
         *ping = (struct daemon_ping){.used = true,
@@ -214,6 +214,7 @@ static void resolve_finish(
     if (verdict->kind != VERDICT_YES && resolve->found) {
         verdict_text(verdict, why);
     }
+    dht_core_stop(daemon->dht, daemon->now, resolve->op);
     control_reply_ok(daemon->control, resolve->request,
         json_pack("{s:s,s:b,s:s,s:I,s:s,s:s,s:o}", "token", token, "found", (int)resolve->found,
             "source", "dht", "took_ms", (json_int_t)mono_since(resolve->began_at, daemon->now.mono),

@@ -113,7 +113,7 @@ void wait_begin(struct daemon *daemon, const json_t *args, struct control_reques
     }
     for (size_t i = 0; i < DAEMON_WAITERS_MAX; i++) {
         struct daemon_wait *wait = &daemon->waits[i];
-        if (wait->used) {
+        if (wait->used && control_request_is_open(daemon->control, wait->request)) {
             continue;
         }
         uint32_t timeout_ms =

@@ -22,7 +22,6 @@ enum {
     GRACE_MAX_S = 3600,
     MTU_MIN = 1280, // IPv6's own minimum (RFC 8200)
     MTU_MAX = 9000,
-    MESH_MAX = 1024,
     FOREIGN_PORT = 9182, // dstack's gateway
 };
 
@@ -153,7 +152,7 @@ static enum status parse_insist(struct parser *parser, const char *value)
 
 static enum status parse_mesh_max(struct parser *parser, const char *value)
 {
-    return number16_parse(value, 1, MESH_MAX, &parser->config.mesh_max);
+    return number16_parse(value, 1, CONFIG_MESH_MAX, &parser->config.mesh_max);
 }
 
 static enum status parse_publish(struct parser *parser, const char *value)

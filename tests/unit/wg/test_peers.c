@@ -256,6 +256,25 @@ static void roaming_is_not_fought(void **)
     assert_false(f->ops[0].set_keepalive || f->ops[0].set_allowed);
 }
 
+static void an_endpoint_outlasts_what_is_asked_before_it_was_sent(void **)
+{
+    struct fixture *f = fixture_new();
+    struct wg_peer peer = peer_of(1);
+    want(f, &peer);
+    diff(f); // and nothing of it was carried out
+    struct address endpoint = peer.endpoint;
+    peer.endpoint = (struct address){.family = FAMILY_NONE};
+    want(f, &peer);
+    diff(f);
+    assert_int_equal(f->op_count, 1);
+    assert_true(f->ops[0].set_endpoint);
+    assert_true(address_equal(&f->ops[0].peer.endpoint, &endpoint));
+    apply(f);
+    want(f, &peer);
+    diff(f);
+    assert_int_equal(f->op_count, 0);
+}
+
 static void a_failed_operation_comes_again(void **)
 {
     struct fixture *f = fixture_new();
@@ -511,6 +530,7 @@ int main(void)
         cmocka_unit_test(endpoint_and_keepalive_travel_together),
         cmocka_unit_test(a_first_endpoint_comes_with_a_fresh_peer),
         cmocka_unit_test(roaming_is_not_fought),
+        cmocka_unit_test(an_endpoint_outlasts_what_is_asked_before_it_was_sent),
         cmocka_unit_test(a_failed_operation_comes_again),
         cmocka_unit_test(added_prefixes_do_not_replace),
         cmocka_unit_test(dropping_and_wanting_renews_the_session),
