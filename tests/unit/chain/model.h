@@ -14,6 +14,14 @@ enum {
     MODEL_START_S = 1800000000,
 };
 
+// The wallets and the node of the tests: numbers for model_secret, model_address, model_node_key.
+enum {
+    ALICE = 1,
+    BOB = 2,
+    MALLORY = 3,
+    NODE = 7,
+};
+
 enum model_fault {
     FAULT_NONE,
     FAULT_DEAD,       // no connection

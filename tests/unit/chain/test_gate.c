@@ -6,10 +6,6 @@
 #include "tests/unit/unit.h"
 
 enum {
-    ALICE = 1,
-    BOB = 2,
-    MALLORY = 3,
-    NODE = 7,
     OTHER_NODE = 8,
     HOUR_MS = 3600 * 1000,
 };

@@ -8,13 +8,6 @@
 
 #include <stdio.h>
 
-enum {
-    ALICE = 1,
-    BOB = 2,
-    MALLORY = 3,
-    NODE = 7,
-};
-
 static struct model model;
 
 static void begin(size_t providers, struct gate_config config)

@@ -8,12 +8,6 @@
 
 #include <stdlib.h>
 
-enum {
-    ALICE = 1,
-    BOB = 2,
-    NODE = 7,
-};
-
 static struct model model;
 
 static void begin(size_t providers, struct gate_config config)
