@@ -170,6 +170,7 @@ struct peer {
     bool device_remove_due;
     struct wg_key device_remove_key;
     struct address endpoint;      // on the device; unset = none
+    struct address validated;     // proven by a probe last, perhaps not on the device yet
     struct address last_endpoint; // where its tunnel last worked, also before a restart
     uint16_t keepalive_s;
     struct mono take_over_at;

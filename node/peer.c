@@ -155,6 +155,7 @@ static void forget_path(struct peer *peer, struct mono now)
         peer->path_ready = false;
     }
     peer->endpoint = (struct address){0};
+    peer->validated = (struct address){0};
     peer->keepalive_s = 0;
     peer->take_over_at = mono_never();
     peer->inbox_at = mono_never();
@@ -500,6 +501,7 @@ void peer_on_validated(
         .event = EVENT_PUNCHED, .token = peer->token, .address = output->to};
     node_report(node, &report);
     peer->endpoint = output->to;
+    peer->validated = output->to;
     node->device_at = mono_min(node->device_at, mono_add(now.mono, DEVICE_READ_SOON_MS));
     // Two initiations that cross each other make both fail until WireGuard's 5 s retry; so one
     // side begins. The other one's device gets no endpoint, lest its user's packets make it begin
@@ -563,6 +565,7 @@ void peer_on_failed(struct node *node, struct now now, struct peer *peer, enum p
         // only a peer that is new to the device starts afresh.
         peer->device_remove_due = true;
         peer->device_remove_key = peer->claim.record.wg_key;
+        peer->endpoint = peer->validated;
         peer->device_set_due = true;
         peer->device_endpoint_due = true;
     }
@@ -626,6 +629,7 @@ void peer_on_deadline(struct node *node, struct now now, struct peer *peer)
     if (mono_due(peer->take_over_at, now.mono)) {
         peer->take_over_at = mono_never();
         peer->keepalive_s = PATH_KEEPALIVE_S;
+        peer->endpoint = peer->validated; // since then the device has reported an older one
         peer->device_set_due = true;
         peer->device_endpoint_due = true;
         talk_hello(node, peer);
