@@ -240,6 +240,9 @@ static void establish(struct world *world, size_t index, struct world_peer *peer
     peer->handshake_at = world->now;
     peer->init_id = 0;
     peer->init_at = UINT64_MAX;
+    if (peer->peer.keepalive_s > 0) {
+        peer->keepalive_at = world->now + peer->peer.keepalive_s * 1000U;
+    }
     bool staged = peer->staged;
     peer->staged = false;
     if (staged) {
