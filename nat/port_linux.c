@@ -260,9 +260,13 @@ static enum status status_of_send_error(int error)
 // The address that the kernel will send from: the checksum covers it.
 static enum status source_for(struct port *port, const struct sockaddr_in *to, struct in_addr *ret)
 {
+    const struct sockaddr none = {.sa_family = AF_UNSPEC};
     struct sockaddr_in source = {0};
     socklen_t size = sizeof source;
-    if (connect(port->route_fd, (const struct sockaddr *)to, sizeof *to) != 0 ||
+    // A socket keeps the source of its first connect for all later ones, also after the host's
+    // address changed; dissolving the association forgets it.
+    if (connect(port->route_fd, &none, sizeof none) != 0 ||
+        connect(port->route_fd, (const struct sockaddr *)to, sizeof *to) != 0 ||
         getsockname(port->route_fd, (struct sockaddr *)&source, &size) != 0) {
         return status_of_send_error(errno);
     }
