@@ -2,6 +2,7 @@
 //
 // The pump: edges opened, inputs fed, effects carried out, deadlines kept.
 #include "node/daemon/daemon.h"
+#include "base/clock_posix.h"
 #include "base/overlay.h"
 #include "dht/store.h"
 #include "node/daemon/log.h"
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     DHT_COUNT_MS = 1000,
@@ -23,18 +23,9 @@ enum {
     DEVICE_COMPLAIN_MS = 60 * 1000,
 };
 
-static uint64_t clock_ms(clockid_t clock)
-{
-    struct timespec time;
-    // Fails only for clocks that do not exist.
-    (void)clock_gettime(clock, &time);
-    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
-}
-
 struct now daemon_now(void)
 {
-    return (struct now){
-        .mono = {.ms = clock_ms(CLOCK_BOOTTIME)}, .unix_time = {.ms = clock_ms(CLOCK_REALTIME)}};
+    return clock_now();
 }
 
 void daemon_fail(struct daemon *daemon)
