@@ -120,9 +120,26 @@ size_t members_count(const struct node *node)
     return count;
 }
 
+// The network turned out larger than the mesh: those that were opened on the way there, and of whom
+// nothing is known yet, are let go. Else everybody would keep knocking at the smallest tokens.
+static void let_go(struct node *node, struct now now)
+{
+    for (size_t i = 0; i < node->config.capacity.peers; i++) {
+        struct peer *peer = &node->peers[i];
+        if (peer->used && peer->state == PEER_SEARCHING && !peer->wanted && !peer->knocking &&
+            !peer->doubt.held) {
+            peer_close(node, now, peer);
+        }
+    }
+}
+
 void members_fill(struct node *node, struct now now)
 {
-    if (members_count(node) > node->config.mesh_max || node->seat.state == SEAT_DISPLACED) {
+    if (node->seat.state == SEAT_DISPLACED) {
+        return;
+    }
+    if (members_count(node) > node->config.mesh_max) {
+        let_go(node, now);
         return; // on demand: node_want_peer, or an intent
     }
     for (uint16_t i = 0; i < node->member_count; i++) {
