@@ -160,8 +160,10 @@ void seat_on_done(struct node *node, struct now now, uint64_t op, bool ok)
         on_put_done(node, now, ok);
     } else if (op == seat->read_op && op != 0) {
         seat->read_op = 0;
-        // Nobody answered: what an earlier run of ours left may still come.
-        seat->read_once = seat->read_once || ok;
+        // Nobody answered: what an earlier run of ours left may still come. But a first node
+        // without other servers has read all that there is, its own store.
+        bool whole = ok || (!node->joined && node->config.bootstrap_count == 0);
+        seat->read_once = seat->read_once || whole;
     }
 }
 

@@ -258,6 +258,31 @@ static void a_read_that_failed_says_nothing_about_the_seat(void **)
     assert_true(world_run_connected(world, a, b, MINUTE));
 }
 
+// The first node of a network whose members are all clients: nobody answers its reads, and still
+// it is told apart from its clone.
+static void a_first_node_that_nobody_answers_learns_of_its_clone(void **)
+{
+    world_run(world, 2 * MINUTE);
+    assert_false(world_status(world, a).joined);
+    struct dht_key key = world_record_key(world, 1);
+    struct world_value *value = world_dht_find(
+        world, &key, value_id_of_record(&world->nodes[a].config.delegation.node_key));
+    assert_non_null(value);
+    struct network network = model_network();
+    struct network_keys keys = network_keys_of(&network, NULL);
+    struct record clone;
+    assert_int_equal(record_decode(&keys, &key, span_of(value->bytes, value->size), &clone), OK);
+    clone.boot++;
+    clone.sequence += MINUTE;
+    uint8_t bytes[RECORD_MAX_SIZE];
+    size_t size = 0;
+    assert_int_equal(
+        record_encode(&keys, &world->nodes[a].config.node_secret, &clone, bytes, &size), OK);
+    world_dht_store(world, &key, value->id, span_of(bytes, size));
+    world_run(world, 2 * MINUTE);
+    assert_true(world_status(world, a).displaced);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +296,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_is_away_keeps_no_place_from_who_is_there, start, stop),
         cmocka_unit_test_setup_teardown(
             a_read_that_failed_says_nothing_about_the_seat, start, stop),
+        cmocka_unit_test_setup_teardown(
+            a_first_node_that_nobody_answers_learns_of_its_clone, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -174,7 +174,7 @@ void world_dht_effect(struct world *world, size_t index, const struct node_effec
         if (in_dht(node)) {
             answer_values(world, index, effect);
         }
-        done(world, index, effect->op, in_dht(node));
+        done(world, index, effect->op, in_dht(node) && node->joined); // nobody else answered
         break;
     case EFFECT_DHT_LISTEN:
         node->listens++;
