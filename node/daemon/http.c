@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 enum {
+    SETTLE_RUNS = 4,
+    SETTLE_MS = 1000,
     MEMORY_PER_CONNECTION = 8 * 1024, // bounds the size of a request's headers
 };
 
@@ -26,6 +28,7 @@ struct http {
     http_provider provider;
     void *context;
     struct address address;
+    int runs_left; // of the library, by timer, until it rests
 };
 
 bool http_host_is_allowed(const char *host)
@@ -146,8 +149,14 @@ static void run(struct http *http)
 {
     MHD_UNSIGNED_LONG_LONG timeout_ms = 0;
     (void)MHD_run(http->server);
-    if (MHD_get_timeout(http->server, &timeout_ms) == MHD_YES) {
-        (void)uv_timer_start(&http->timer, on_timer, timeout_ms, 0);
+    // While all connections are taken the library does not watch the listening socket; connections
+    // are let go, counted as gone and the socket watched again in runs of their own. So there is
+    // one a second while there are connections, and some after the last.
+    bool busy = MHD_get_timeout(http->server, &timeout_ms) == MHD_YES;
+    http->runs_left = busy ? SETTLE_RUNS : http->runs_left - (http->runs_left > 0);
+    if (http->runs_left > 0) {
+        bool soon = busy && timeout_ms < SETTLE_MS;
+        (void)uv_timer_start(&http->timer, on_timer, soon ? timeout_ms : SETTLE_MS, 0);
     } else {
         (void)uv_timer_stop(&http->timer);
     }
