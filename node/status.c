@@ -136,7 +136,7 @@ void peer_stage_text(const struct node_peer_status *peer, char *ret, size_t size
     char text[GATE_VERDICT_TEXT_SIZE];
     switch (peer->stage) {
     case STAGE_NO_RECORD:
-        (void)snprintf(ret, size, "no record found: its node is down or has not joined");
+        (void)snprintf(ret, size, "its node is down or has not joined");
         return;
     case STAGE_CHAIN_UNKNOWN:
     case STAGE_NOT_AUTHORISED:

@@ -85,7 +85,7 @@ contract DeedmeshSeat is INodeAccess, ERC721Enumerable, ERC721URIStorage {
         _contractOwner = msg.sender;
     }
 
-    /// The key may be empty: then the holder's delegation names the node alone.
+    /// The key may be empty: then no node is admitted to the seat until its holder sets one.
     function mintNodeAccess(
         address to,
         string calldata nodeId,

@@ -44,7 +44,7 @@ static void every_stage_has_its_words(void **)
     world_transfer(world, 3, 3);
     size_t a = up((struct world_options){.first = true});
     world_run(world, 3000);
-    assert_stage(a, 3, STAGE_NO_RECORD, "no record found");
+    assert_stage(a, 3, STAGE_NO_RECORD, "its node is down or has not joined");
     size_t b = up((struct world_options){.nat = KIND_PORT_RESTRICTED});
     assert_true(world_run_connected(world, a, b, 10000));
     assert_stage(a, 2, STAGE_CONNECTED, "");
