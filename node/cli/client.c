@@ -3,6 +3,7 @@
 // The command's end of the control socket.
 #include "node/cli/client.h"
 
+#include "base/clock_posix.h"
 #include "node/instance/line.h"
 
 #include <errno.h>
@@ -11,7 +12,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -26,13 +26,6 @@ struct client {
     struct line_splitter lines;
     char *buffer;
 };
-
-static int64_t clock_ms(void)
-{
-    struct timespec at;
-    (void)clock_gettime(CLOCK_MONOTONIC, &at);
-    return (int64_t)at.tv_sec * 1000 + at.tv_nsec / 1000000;
-}
 
 static int connect_failed(const struct cli *cli, bool quiet, const char *path)
 {
@@ -126,7 +119,7 @@ static enum answer_kind next_line(struct client *client, int64_t deadline_ms, st
             return ANSWER_GONE;
         }
         struct pollfd wanted = {.fd = client->fd, .events = POLLIN};
-        int64_t left = deadline_ms < 0 ? -1 : deadline_ms - clock_ms();
+        int64_t left = deadline_ms < 0 ? -1 : deadline_ms - (int64_t)clock_mono().ms;
         int ready = deadline_ms >= 0 && left <= 0 ? 0 : poll(&wanted, 1, (int)left);
         if (ready == 0) {
             return ANSWER_LATE;
@@ -143,7 +136,7 @@ static enum answer_kind next_line(struct client *client, int64_t deadline_ms, st
 enum answer_kind client_next(struct client *client, int timeout_ms, json_t **ret)
 {
     struct span line;
-    int64_t deadline_ms = timeout_ms < 0 ? -1 : clock_ms() + timeout_ms;
+    int64_t deadline_ms = timeout_ms < 0 ? -1 : (int64_t)clock_mono().ms + timeout_ms;
     enum answer_kind kind = next_line(client, deadline_ms, &line);
     if (kind != ANSWER_RESULT) {
         return kind;
@@ -171,7 +164,7 @@ enum answer_kind client_next(struct client *client, int timeout_ms, json_t **ret
 bool client_wait_gone(struct client *client, int timeout_ms)
 {
     struct span line;
-    int64_t deadline_ms = clock_ms() + timeout_ms;
+    int64_t deadline_ms = (int64_t)clock_mono().ms + timeout_ms;
     enum answer_kind kind = ANSWER_RESULT;
     while (kind == ANSWER_RESULT) {
         kind = next_line(client, deadline_ms, &line);

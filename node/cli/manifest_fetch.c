@@ -3,6 +3,7 @@
 // Asking a member's DHT port for the network's manifest, before membership: a STUN-framed request
 // that is as long as its answer. Every address of the host is asked; for a moment after the first
 // answer others are awaited, so that two who claim to speak for the host are noticed.
+#include "base/clock_posix.h"
 #include "node/cli/network.h"
 
 #include "nat/stun.h"
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -49,13 +49,6 @@ struct fetch {
     struct node_key other_authority;
     enum status failure; // of the last answer that could not be used
 };
-
-static uint64_t clock_ms(void)
-{
-    struct timespec at;
-    (void)clock_gettime(CLOCK_MONOTONIC, &at);
-    return (uint64_t)at.tv_sec * 1000 + (uint64_t)at.tv_nsec / 1000000;
-}
 
 static void add_target(struct fetch *fetch, const struct addrinfo *info, struct rng *rng)
 {
@@ -183,11 +176,11 @@ static void receive_all(struct fetch *fetch, const struct pollfd *ready)
 
 static void exchange(struct fetch *fetch, uint64_t timeout_ms)
 {
-    uint64_t end = clock_ms() + timeout_ms;
-    uint64_t send_at = clock_ms();
+    uint64_t end = clock_mono().ms + timeout_ms;
+    uint64_t send_at = clock_mono().ms;
     uint64_t gap_ms = FIRST_RETRY_MS;
     bool found = false;
-    for (uint64_t now = clock_ms(); now < end; now = clock_ms()) {
+    for (uint64_t now = clock_mono().ms; now < end; now = clock_mono().ms) {
         if (fetch->found && !found) {
             found = true;
             end = now + LISTEN_ON_MS < end ? now + LISTEN_ON_MS : end;

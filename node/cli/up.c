@@ -2,6 +2,7 @@
 //
 // `deedmesh up` and `deedmesh down`: the daemon's life. The daemon is a program of its own,
 // deedmeshd; node/daemon/ready.h describes the pipe over which it says that it is ready.
+#include "base/clock_posix.h"
 #include "node/cli/client.h"
 
 #include <errno.h>
@@ -14,7 +15,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -26,13 +26,6 @@ enum {
     FOLLOW_MS = 5000,        // how long the stages are shown after the start
     ANSWER_TIMEOUT_MS = 500, // of a local daemon
 };
-
-static uint64_t clock_ms(void)
-{
-    struct timespec at;
-    (void)clock_gettime(CLOCK_MONOTONIC, &at);
-    return (uint64_t)at.tv_sec * 1000 + (uint64_t)at.tv_nsec / 1000000;
-}
 
 // Beside this program, as in the build tree, else where it was installed.
 static int find_daemon(const struct cli *cli, char ret[static PATH_SIZE])
@@ -265,15 +258,15 @@ static enum readiness await(
     const struct cli *cli, int pipe, uint64_t timeout_ms, char ret[static MESSAGE_SIZE])
 {
     size_t size = 0;
-    uint64_t begin = clock_ms();
+    uint64_t begin = clock_mono().ms;
     bool patient = is_watched(cli);
     ret[0] = '\0';
-    for (uint64_t now = begin; now - begin < timeout_ms; now = clock_ms()) {
+    for (uint64_t now = begin; now - begin < timeout_ms; now = clock_mono().ms) {
         struct pollfd wanted = {.fd = pipe, .events = POLLIN};
         uint64_t left_ms = timeout_ms - (now - begin);
         if (poll(&wanted, 1, (int)(patient && left_ms > PATIENCE_MS ? PATIENCE_MS : left_ms)) <=
             0) {
-            if (patient && clock_ms() - begin >= PATIENCE_MS) {
+            if (patient && clock_mono().ms - begin >= PATIENCE_MS) {
                 patient = false;
                 say_waiting(cli);
             }

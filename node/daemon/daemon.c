@@ -23,11 +23,6 @@ enum {
     DEVICE_COMPLAIN_MS = 60 * 1000,
 };
 
-struct now daemon_now(void)
-{
-    return clock_now();
-}
-
 void daemon_fail(struct daemon *daemon)
 {
     log_event(LOG_LEVEL_ERROR, "failed", NULL, "%s", daemon->error);
@@ -286,7 +281,7 @@ static void carry_out(struct daemon *daemon, const struct node_effect *effect)
 // that does not answer has held the loop up, so the pause begins now.
 static void retry_device(struct daemon *daemon)
 {
-    daemon->wg_apply_at = mono_add(daemon_now().mono, DEVICE_RETRY_MS);
+    daemon->wg_apply_at = mono_add(clock_now().mono, DEVICE_RETRY_MS);
 }
 
 void daemon_apply_device(struct daemon *daemon)
@@ -365,7 +360,7 @@ static void arm(struct daemon *daemon);
 static void on_timer(uv_timer_t *timer)
 {
     struct daemon *daemon = timer->data;
-    daemon->now = daemon_now();
+    daemon->now = clock_now();
     manifest_on_deadline(daemon);
     if (daemon->stopping) {
         return;
@@ -437,7 +432,7 @@ static void on_chain_ready(uv_poll_t *poll, int status, int)
     if (status != 0) {
         return;
     }
-    daemon->now = daemon_now();
+    daemon->now = clock_now();
     chain_http_on_ready(daemon->chain);
     while (!daemon->stopping && chain_http_next_reply(daemon->chain, &reply)) {
         const struct rpc_reply rpc = chain_http_rpc_reply(&reply);
@@ -475,7 +470,7 @@ static void on_monitor_ready(uv_poll_t *poll, int status, int)
 {
     struct daemon *daemon = poll->data;
     if (status == 0 && wg_monitor_drain(daemon->monitor, wg_device_index(daemon->device))) {
-        daemon->now = daemon_now();
+        daemon->now = clock_now();
         daemon->addresses_at = mono_add(daemon->now.mono, ADDRESSES_SETTLE_MS);
         arm(daemon);
     }

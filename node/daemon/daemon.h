@@ -231,8 +231,6 @@ struct daemon {
 // Operations of the daemon itself, which the core never uses.
 #define DAEMON_OP (UINT64_C(1) << 63)
 
-struct now daemon_now(void);
-
 // setup.c. Each fills `daemon->error` when it fails.
 enum status setup_read(struct daemon *daemon);
 enum status setup_network(struct daemon *daemon);

@@ -4,6 +4,7 @@
 #include "node/daemon/log.h"
 
 #include "base/budget.h"
+#include "base/clock_posix.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -74,13 +75,6 @@ static struct event *event_of(const char *name)
     struct event *event = &the_log.events[the_log.events_count++];
     (void)snprintf(event->name, sizeof event->name, "%s", name);
     return event;
-}
-
-static struct mono mono_now(void)
-{
-    struct timespec at;
-    (void)clock_gettime(CLOCK_MONOTONIC, &at);
-    return (struct mono){(uint64_t)at.tv_sec * 1000 + (uint64_t)at.tv_nsec / 1000000};
 }
 
 // RFC 3339, UTC, milliseconds.
@@ -210,7 +204,7 @@ void log_event(enum log_level level, const char *event, json_t *fields, const ch
     }
     struct event *known = event_of(event);
     const struct budget_rate rate = {.per_second = LOG_PER_SECOND, .burst = LOG_BURST};
-    if (!budget_take(&known->budget, &rate, mono_now(), 1)) {
+    if (!budget_take(&known->budget, &rate, clock_mono(), 1)) {
         known->left_out++;
         the_log.suppressed++;
         json_decref(fields);

@@ -2,6 +2,7 @@
 //
 // deedmeshd: one instance of the daemon, in the foreground. `deedmesh up` and the unit file start
 // it; people do not.
+#include "base/clock_posix.h"
 #include "base/text.h"
 #include "node/daemon/clean.h"
 #include "node/daemon/daemon.h"
@@ -173,7 +174,7 @@ static void start(struct daemon *daemon)
     } else if (status == OK) {
         daemon_begin(daemon);
     } else {
-        daemon->now = daemon_now();
+        daemon->now = clock_now();
         daemon_pump(daemon);
     }
 }
@@ -236,7 +237,7 @@ int main(int argc, char **argv)
         return clean(daemon);
     }
     ready_init(arguments.ready_fd);
-    daemon->now = daemon_now();
+    daemon->now = clock_now();
     daemon->started_at = daemon->now.mono;
     start_signals(daemon);
     start(daemon);

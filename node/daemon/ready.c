@@ -93,15 +93,6 @@ void ready_fail(const char *message)
     }
 }
 
-void ready_status(const char *text)
-{
-    char line[512];
-    int size = snprintf(line, sizeof line, "STATUS=%s", text);
-    if (size > 0) {
-        notify(line);
-    }
-}
-
 void ready_stopping(void)
 {
     notify("STOPPING=1");

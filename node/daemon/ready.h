@@ -15,6 +15,5 @@ void ready_report(void);
 // It will not become ready; `message` is for people. Later calls do nothing.
 void ready_fail(const char *message);
 
-// systemd: a line for `systemctl status`, and that an orderly stop has begun.
-void ready_status(const char *text);
+// systemd: that an orderly stop has begun.
 void ready_stopping(void);

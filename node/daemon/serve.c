@@ -3,6 +3,7 @@
 // The control verbs and the HTTP pages. A verb that takes time (ping, wait, resolve) has an entry
 // in a table; the table is looked at when something happens and at its deadlines. When a table is
 // full the request is refused as busy; nothing is displaced.
+#include "base/clock_posix.h"
 #include "base/overlay.h"
 #include "base/text.h"
 #include "node/daemon/daemon.h"
@@ -382,7 +383,7 @@ static void dispatch(
         {"down", verb_down},
     };
     struct daemon *daemon = context;
-    daemon->now = daemon_now();
+    daemon->now = clock_now();
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
         if (strcmp(verb, verbs[i].name) == 0) {
             verbs[i].serve(daemon, args, request);
@@ -396,7 +397,7 @@ static void dispatch(
 static void fill_page(void *context, const char *path, struct http_page *page)
 {
     struct daemon *daemon = context;
-    daemon->now = daemon_now();
+    daemon->now = clock_now();
     if (strcmp(path, "/metrics") == 0) {
         page->status = 200;
         page->content_type = metrics_content_type;

@@ -2,6 +2,7 @@
 //
 // The daemon's UDP sockets: the DHT's port for both families, and the members' port inside the
 // overlay, bound to the WireGuard interface so that nothing else can speak there.
+#include "base/clock_posix.h"
 #include "base/overlay.h"
 #include "base/socket_posix.h"
 #include "node/daemon/daemon.h"
@@ -33,7 +34,7 @@ static void receive(struct daemon *daemon, int fd, on_datagram handler)
             break; // nothing left, or an ICMP error of an earlier send
         }
         struct address address = address_of_socket(&from, from_size);
-        daemon->now = daemon_now();
+        daemon->now = clock_now();
         handler(daemon, &address, span_of(bytes, (size_t)size));
     }
     daemon_pump(daemon);
@@ -151,7 +152,7 @@ static void on_port_ready(uv_poll_t *poll, int status, int)
     static struct port_datagram list[PORT_BATCH];
     size_t count = 0;
     uint32_t pause_ms = 0;
-    daemon->now = daemon_now();
+    daemon->now = clock_now();
     if (status != 0 ||
         port_receive(daemon->port, daemon->now.mono, list, &count, &pause_ms) != OK) {
         return;
