@@ -33,12 +33,6 @@ bool peer_is_up(const struct peer *peer)
     return peer->state == PEER_CONNECTED;
 }
 
-static const char *const peer_state_names[] = {
-    [PEER_SEARCHING] = "searching",
-    [PEER_ADMITTED] = "admitted",
-    [PEER_CONNECTED] = "connected",
-};
-
 void peer_set_state(struct peer *peer, struct mono now, enum peer_state state)
 {
     static const bool legal[][3] = {
@@ -49,7 +43,7 @@ void peer_set_state(struct peer *peer, struct mono now, enum peer_state state)
     if (state == peer->state) {
         return;
     }
-    ASSERT(legal[peer->state][state] && peer_state_names[state] != NULL);
+    ASSERT(legal[peer->state][state]);
     peer->state = state;
     peer->since = now;
 }
