@@ -20,21 +20,14 @@ static int stop(void **)
     return 0;
 }
 
-static size_t up(struct world_options options)
-{
-    size_t index = world_add(world, options);
-    world_up(world, index);
-    return index;
-}
-
 static void two_public_members_connect(void **)
 {
-    size_t a = up((struct world_options){.first = true});
+    size_t a = world_join(world, (struct world_options){.first = true});
     world_run(world, 3000);
     assert_non_null(world_report(world, a, EVENT_ALONE, 0, 0));
     assert_non_null(world_report(world, a, EVENT_PUBLISHED, 0, 0));
     assert_null(world_report(world, a, EVENT_JOINED, 0, 0));
-    size_t b = up((struct world_options){.nat = KIND_PUBLIC});
+    size_t b = world_join(world, (struct world_options){.nat = KIND_PUBLIC});
     assert_true(world_run_connected(world, a, b, 5000));
     assert_non_null(world_report(world, b, EVENT_JOINED, 0, 0));
     assert_non_null(world_report(world, b, EVENT_VERIFIED, 1, 0));
@@ -45,11 +38,11 @@ static void two_public_members_connect(void **)
 // In the state of the demo: a first public node, a second one, two behind NATs.
 static void natted_pair(enum nat_kind x, enum nat_kind y, bool connects)
 {
-    size_t a = up((struct world_options){.first = true});
-    size_t b = up((struct world_options){.nat = KIND_PUBLIC});
+    size_t a = world_join(world, (struct world_options){.first = true});
+    size_t b = world_join(world, (struct world_options){.nat = KIND_PUBLIC});
     assert_true(world_run_connected(world, a, b, 10000));
-    size_t c = up((struct world_options){.nat = x});
-    size_t d = up((struct world_options){.nat = y});
+    size_t c = world_join(world, (struct world_options){.nat = x});
+    size_t d = world_join(world, (struct world_options){.nat = y});
     bool connected = world_run_connected(world, c, d, 15000);
     assert_int_equal(connected, connects);
     assert_true(world_run_connected(world, a, c, 5000));
@@ -70,10 +63,10 @@ static void natted_pair(enum nat_kind x, enum nat_kind y, bool connects)
 // Their records name no address, so the first packet needs an intent.
 static void a_private_network_connects(void **)
 {
-    size_t a = up((struct world_options){.first = true, .lan = true});
-    size_t b = up((struct world_options){.nat = KIND_PUBLIC, .lan = true});
+    size_t a = world_join(world, (struct world_options){.first = true, .lan = true});
+    size_t b = world_join(world, (struct world_options){.nat = KIND_PUBLIC, .lan = true});
     assert_true(world_run_connected(world, a, b, 5000));
-    size_t c = up((struct world_options){.nat = KIND_PUBLIC, .lan = true});
+    size_t c = world_join(world, (struct world_options){.nat = KIND_PUBLIC, .lan = true});
     assert_true(world_run_connected(world, a, c, 5000));
     assert_true(world_run_connected(world, b, c, 5000));
 }
@@ -100,17 +93,17 @@ static enum intent_way way_of(size_t index, uint64_t token)
 static void without_a_mutual_peer_the_inbox_serves(void **)
 {
     world_transfer(world, 1, 9);
-    (void)up((struct world_options){.first = true, .wallet = 1});
-    size_t c = up((struct world_options){.nat = KIND_PORT_RESTRICTED});
-    size_t d = up((struct world_options){.nat = KIND_PORT_RESTRICTED});
+    (void)world_join(world, (struct world_options){.first = true, .wallet = 1});
+    size_t c = world_join(world, (struct world_options){.nat = KIND_PORT_RESTRICTED});
+    size_t d = world_join(world, (struct world_options){.nat = KIND_PORT_RESTRICTED});
     assert_true(world_run_connected(world, c, d, 15000));
     assert_int_equal(way_of(c, 3), WAY_INBOX);
 }
 
 static void a_mutual_peer_hands_intents_on(void **)
 {
-    size_t a = up((struct world_options){.first = true});
-    size_t c = up((struct world_options){.nat = KIND_PORT_RESTRICTED});
+    size_t a = world_join(world, (struct world_options){.first = true});
+    size_t c = world_join(world, (struct world_options){.nat = KIND_PORT_RESTRICTED});
     size_t d = world_add(world, (struct world_options){.nat = KIND_PORT_RESTRICTED});
     world_run(world, 3000);
     world->nodes[c].dht_cut = true; // its inbox stays silent
@@ -122,19 +115,19 @@ static void a_mutual_peer_hands_intents_on(void **)
 
 static void a_public_member_is_told_directly(void **)
 {
-    size_t a = up((struct world_options){.first = true});
+    size_t a = world_join(world, (struct world_options){.first = true});
     world_run(world, 3000);
-    size_t c = up((struct world_options){.nat = KIND_PORT_RESTRICTED});
+    size_t c = world_join(world, (struct world_options){.nat = KIND_PORT_RESTRICTED});
     assert_true(world_run_connected(world, a, c, 5000));
     assert_int_equal(way_of(a, 2), WAY_DIRECT);
 }
 
 static void a_lost_mapping_is_found_again(void **)
 {
-    (void)up((struct world_options){.first = true});
-    (void)up((struct world_options){.nat = KIND_PUBLIC});
-    size_t c = up((struct world_options){.nat = KIND_PORT_RESTRICTED});
-    size_t d = up((struct world_options){.nat = KIND_PORT_RESTRICTED});
+    (void)world_join(world, (struct world_options){.first = true});
+    (void)world_join(world, (struct world_options){.nat = KIND_PUBLIC});
+    size_t c = world_join(world, (struct world_options){.nat = KIND_PORT_RESTRICTED});
+    size_t d = world_join(world, (struct world_options){.nat = KIND_PORT_RESTRICTED});
     assert_true(world_run_connected(world, c, d, 15000));
     world_rebind(world, c);
     world_run(world, 120000);
@@ -149,10 +142,10 @@ static void a_lost_mapping_is_found_again(void **)
 
 static void a_peer_that_was_away_comes_back(void **)
 {
-    (void)up((struct world_options){.first = true});
-    (void)up((struct world_options){.nat = KIND_PUBLIC});
-    size_t c = up((struct world_options){.nat = KIND_PORT_RESTRICTED});
-    size_t d = up((struct world_options){.nat = KIND_PORT_RESTRICTED});
+    (void)world_join(world, (struct world_options){.first = true});
+    (void)world_join(world, (struct world_options){.nat = KIND_PUBLIC});
+    size_t c = world_join(world, (struct world_options){.nat = KIND_PORT_RESTRICTED});
+    size_t d = world_join(world, (struct world_options){.nat = KIND_PORT_RESTRICTED});
     assert_true(world_run_connected(world, c, d, 15000));
     const uint64_t away_ms[] = {1000, 180000, 1000000};
     for (size_t i = 0; i < 3; i++) {
@@ -169,9 +162,9 @@ static void a_peer_that_was_away_comes_back(void **)
 // restarted does, whichever of the two it is.
 static void a_restarted_peer_is_back_at_once(void **)
 {
-    (void)up((struct world_options){.first = true});
-    size_t pair[2] = {up((struct world_options){.nat = KIND_PORT_RESTRICTED}),
-        up((struct world_options){.nat = KIND_PORT_RESTRICTED})};
+    (void)world_join(world, (struct world_options){.first = true});
+    size_t pair[2] = {world_join(world, (struct world_options){.nat = KIND_PORT_RESTRICTED}),
+        world_join(world, (struct world_options){.nat = KIND_PORT_RESTRICTED})};
     assert_true(world_run_connected(world, pair[0], pair[1], 15000));
     for (size_t i = 0; i < 2; i++) {
         world_run(world, 10000);
@@ -183,8 +176,8 @@ static void a_restarted_peer_is_back_at_once(void **)
 
 static void a_late_message_does_not_revive(void **)
 {
-    size_t a = up((struct world_options){.first = true});
-    size_t b = up((struct world_options){.nat = KIND_PUBLIC});
+    size_t a = world_join(world, (struct world_options){.first = true});
+    size_t b = world_join(world, (struct world_options){.nat = KIND_PUBLIC});
     assert_true(world_run_connected(world, a, b, 10000));
     struct node_peer_status status;
     assert_true(world_peer_status(world, a, 2, &status));
@@ -206,10 +199,10 @@ static void a_late_message_does_not_revive(void **)
 
 static void two_nats_that_forget_at_once(void **)
 {
-    (void)up((struct world_options){.first = true});
-    (void)up((struct world_options){.nat = KIND_PUBLIC});
-    size_t c = up((struct world_options){.nat = KIND_PORT_RESTRICTED});
-    size_t d = up((struct world_options){.nat = KIND_PORT_RESTRICTED});
+    (void)world_join(world, (struct world_options){.first = true});
+    (void)world_join(world, (struct world_options){.nat = KIND_PUBLIC});
+    size_t c = world_join(world, (struct world_options){.nat = KIND_PORT_RESTRICTED});
+    size_t d = world_join(world, (struct world_options){.nat = KIND_PORT_RESTRICTED});
     assert_true(world_run_connected(world, c, d, 15000));
     world_rebind(world, c);
     world_rebind(world, d);
@@ -220,8 +213,8 @@ static void two_nats_that_forget_at_once(void **)
 static void a_whole_mesh_forms_and_stays(void **)
 {
     for (size_t i = 0; i < 8; i++) {
-        (void)up((struct world_options){
-            .first = i == 0, .nat = i < 2 ? KIND_PUBLIC : KIND_PORT_RESTRICTED});
+        (void)world_join(world, (struct world_options){.first = i == 0,
+                                    .nat = i < 2 ? KIND_PUBLIC : KIND_PORT_RESTRICTED});
         world_run(world, 500);
     }
     world_run(world, 30000);
@@ -243,8 +236,8 @@ static struct hash256 trace_of(uint64_t seed)
     world_free(world);
     world = world_make(seed);
     for (size_t i = 0; i < 5; i++) {
-        (void)up((struct world_options){
-            .first = i == 0, .nat = i < 2 ? KIND_PUBLIC : (enum nat_kind)(i % 4)});
+        (void)world_join(world, (struct world_options){.first = i == 0,
+                                    .nat = i < 2 ? KIND_PUBLIC : (enum nat_kind)(i % 4)});
         world_run(world, 200);
     }
     world_run(world, 60000);
@@ -268,7 +261,7 @@ static void equal_seeds_give_equal_effects(void **)
 static void a_bootstrap_that_comes_late_is_found(void **)
 {
     size_t a = world_add(world, (struct world_options){.first = true});
-    size_t b = up((struct world_options){.nat = KIND_PORT_RESTRICTED});
+    size_t b = world_join(world, (struct world_options){.nat = KIND_PORT_RESTRICTED});
     world_run(world, 60000);
     assert_null(world_report(world, b, EVENT_JOINED, 0, 0));
     world_up(world, a);

@@ -26,13 +26,6 @@ static int stop(void **)
     return 0;
 }
 
-static size_t up(struct world_options options)
-{
-    size_t index = world_add(world, options);
-    world_up(world, index);
-    return index;
-}
-
 static enum status want(size_t index, uint64_t token)
 {
     struct token_id id = token_id_of_u64(token);
@@ -47,7 +40,7 @@ static void a_large_mesh_connects_on_demand(void **)
         world_transfer(world, i, (uint8_t)i);
     }
     for (size_t i = 0; i < 4; i++) {
-        (void)up((struct world_options){.first = i == 0, .mesh_max = 3});
+        (void)world_join(world, (struct world_options){.first = i == 0, .mesh_max = 3});
         world_run(world, 1000);
     }
     world_run(world, 2 * MINUTE);
@@ -67,7 +60,7 @@ static void a_full_table_makes_room_for_who_is_wanted(void **)
     for (uint64_t i = 1; i <= 10; i++) {
         world_transfer(world, i, (uint8_t)i);
     }
-    size_t a = up((struct world_options){.first = true, .peers = 4});
+    size_t a = world_join(world, (struct world_options){.first = true, .peers = 4});
     size_t b = world_add(world, (struct world_options){.token = 10, .nat = KIND_PUBLIC});
     world_run(world, MINUTE);
     assert_int_equal(world_status(world, a).peers, 4); // none of them has a node
@@ -84,8 +77,8 @@ static void a_full_table_makes_room_for_who_is_wanted(void **)
 
 static void connected_peers_fill_the_table(void **)
 {
-    size_t a = up((struct world_options){.first = true, .peers = 1});
-    size_t b = up((struct world_options){.nat = KIND_PUBLIC});
+    size_t a = world_join(world, (struct world_options){.first = true, .peers = 1});
+    size_t b = world_join(world, (struct world_options){.nat = KIND_PUBLIC});
     assert_true(world_run_connected(world, a, b, 10000));
     assert_int_equal(want(a, 9), ERR_FULL);
     assert_true(world_connected(world, a, b));
@@ -97,7 +90,7 @@ static void a_large_table_loses_no_effect(void **)
     for (uint64_t i = 1; i <= 64; i++) {
         world_transfer(world, i, (uint8_t)i);
     }
-    (void)up((struct world_options){.first = true});
+    (void)world_join(world, (struct world_options){.first = true});
     size_t b = world_add(world, (struct world_options){.peers = 64, .members = 128});
     world->nodes[0].dht_cut = true;
     world_up(world, b);
@@ -136,8 +129,9 @@ static void hint(size_t to, size_t from, uint64_t first)
 
 static void inventions_of_a_member_displace_nothing(void **)
 {
-    size_t a = up((struct world_options){.first = true, .mesh_max = 8, .members = 32});
-    size_t b = up((struct world_options){.nat = KIND_PUBLIC});
+    size_t a =
+        world_join(world, (struct world_options){.first = true, .mesh_max = 8, .members = 32});
+    size_t b = world_join(world, (struct world_options){.nat = KIND_PUBLIC});
     assert_true(world_run_connected(world, a, b, 5000));
     for (uint64_t i = 0; i < 10; i++) {
         hint(a, b, 1000000 + 20 * i);
@@ -148,7 +142,7 @@ static void inventions_of_a_member_displace_nothing(void **)
     assert_false(status.on_demand);
     assert_true(world_connected(world, a, b));
     // A token that appears on chain is dealt with as ever.
-    size_t c = up((struct world_options){.nat = KIND_PUBLIC});
+    size_t c = world_join(world, (struct world_options){.nat = KIND_PUBLIC});
     assert_true(world_run_connected(world, a, c, 30000));
     assert_true(world_status(world, a).peers <= 3);
 }
@@ -157,12 +151,12 @@ static void inventions_of_a_member_displace_nothing(void **)
 static void a_true_hint_is_followed(void **)
 {
     world->model.enumerable = false;
-    size_t a = up((struct world_options){.first = true});
-    size_t c =
-        up((struct world_options){.nat = KIND_PORT_RESTRICTED, .token = 5000000, .wallet = 5});
+    size_t a = world_join(world, (struct world_options){.first = true});
+    size_t c = world_join(
+        world, (struct world_options){.nat = KIND_PORT_RESTRICTED, .token = 5000000, .wallet = 5});
     assert_true(world_run_connected(world, a, c, 10000));
-    size_t d =
-        up((struct world_options){.nat = KIND_PORT_RESTRICTED, .token = 6000000, .wallet = 6});
+    size_t d = world_join(
+        world, (struct world_options){.nat = KIND_PORT_RESTRICTED, .token = 6000000, .wallet = 6});
     assert_true(world_run_connected(world, a, d, 10000));
     assert_true(world_run_connected(world, c, d, MINUTE));
 }
@@ -209,7 +203,7 @@ static void knock(size_t to, uint64_t token, uint8_t identity, uint64_t nonce)
 
 static void knocking_is_bounded_and_forgotten(void **)
 {
-    size_t a = up((struct world_options){.first = true});
+    size_t a = world_join(world, (struct world_options){.first = true});
     world_run(world, 2000);
     for (uint8_t i = 0; i < 12; i++) {
         knock(a, 700 + i, (uint8_t)(20 + i), i);
@@ -225,7 +219,7 @@ static void knocking_is_bounded_and_forgotten(void **)
     for (uint8_t i = 0; i < 4; i++) {
         knock(a, 800 + i, (uint8_t)(40 + i), i);
     }
-    size_t b = up((struct world_options){.nat = KIND_PORT_RESTRICTED});
+    size_t b = world_join(world, (struct world_options){.nat = KIND_PORT_RESTRICTED});
     assert_true(world_run_connected(world, a, b, MINUTE + 10000));
 }
 
@@ -234,7 +228,7 @@ static void knocking_is_bounded_and_forgotten(void **)
 static void nothing_is_sent_before_the_gates_yes(void **)
 {
     world_transfer(world, 2, 2);
-    size_t a = up((struct world_options){.first = true});
+    size_t a = world_join(world, (struct world_options){.first = true});
     size_t c = world_add(world, (struct world_options){.token = 2, .wallet = STRANGER});
     world->nodes[c].options.insist = true;
     world->nodes[c].config.insist = true;
@@ -254,7 +248,7 @@ static void nothing_is_sent_before_the_gates_yes(void **)
 
 static void a_replayed_intent_is_dropped(void **)
 {
-    size_t a = up((struct world_options){.first = true});
+    size_t a = world_join(world, (struct world_options){.first = true});
     world_run(world, 2000);
     knock(a, 700, 20, 1);
     uint64_t replayed = world_status(world, a).counters.intents_replayed;
@@ -272,8 +266,8 @@ static void a_replayed_intent_is_dropped(void **)
 
 static void a_flooded_inbox_is_read_now_and_then(void **)
 {
-    size_t a = up((struct world_options){.first = true});
-    size_t b = up((struct world_options){.nat = KIND_PORT_RESTRICTED});
+    size_t a = world_join(world, (struct world_options){.first = true});
+    size_t b = world_join(world, (struct world_options){.nat = KIND_PORT_RESTRICTED});
     assert_true(world_run_connected(world, a, b, 10000));
     struct dht_key key = world_inbox_key(world, 1);
     uint64_t listens = world->nodes[a].listens;

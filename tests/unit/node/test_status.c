@@ -20,13 +20,6 @@ static int stop(void **)
     return 0;
 }
 
-static size_t up(struct world_options options)
-{
-    size_t index = world_add(world, options);
-    world_up(world, index);
-    return index;
-}
-
 static void assert_stage(size_t index, uint64_t token, enum peer_stage stage, const char *text)
 {
     struct node_peer_status status;
@@ -42,18 +35,20 @@ static void assert_stage(size_t index, uint64_t token, enum peer_stage stage, co
 static void every_stage_has_its_words(void **)
 {
     world_transfer(world, 3, 3);
-    size_t a = up((struct world_options){.first = true});
+    size_t a = world_join(world, (struct world_options){.first = true});
     world_run(world, 3000);
     assert_stage(a, 3, STAGE_NO_RECORD, "its node is down or has not joined");
-    size_t b = up((struct world_options){.nat = KIND_PORT_RESTRICTED});
+    size_t b = world_join(world, (struct world_options){.nat = KIND_PORT_RESTRICTED});
     assert_true(world_run_connected(world, a, b, 10000));
     assert_stage(a, 2, STAGE_CONNECTED, "");
     assert_stage(b, 1, STAGE_CONNECTED, path_note_text(PATH_NOTE_OWN_SINGLE_REFLECTOR));
-    size_t c = up((struct world_options){.nat = KIND_PUBLIC, .wallet = 9, .insist = true});
+    size_t c =
+        world_join(world, (struct world_options){.nat = KIND_PUBLIC, .wallet = 9, .insist = true});
     world_run(world, 10000);
     assert_stage(a, 3, STAGE_NOT_AUTHORISED, "token 3: its owner 0x");
     world->nodes[b].chain = FAULT_DEAD;
-    size_t d = up((struct world_options){.nat = KIND_PUBLIC, .token = 40, .wallet = 4});
+    size_t d =
+        world_join(world, (struct world_options){.nat = KIND_PUBLIC, .token = 40, .wallet = 4});
     world_run(world, 2000);
     struct token_id token = world_token(world, d);
     assert_int_equal(node_want_peer(world->nodes[b].node, world_now(world, b), &token), OK);
@@ -65,7 +60,7 @@ static void every_stage_has_its_words(void **)
 
 static void a_path_that_fails_says_why(void **)
 {
-    size_t a = up((struct world_options){.first = true});
+    size_t a = world_join(world, (struct world_options){.first = true});
     world_run(world, 2000);
     size_t b = world_add(world, (struct world_options){.nat = KIND_PUBLIC});
     world->nodes[b].cut = true; // it has the DHT, and its firewall lets nothing else through
@@ -81,7 +76,7 @@ static void a_path_that_fails_says_why(void **)
 
 static void a_missing_handshake_is_named_and_renewed(void **)
 {
-    size_t a = up((struct world_options){.first = true});
+    size_t a = world_join(world, (struct world_options){.first = true});
     world_run(world, 2000);
     size_t b = world_add(world, (struct world_options){.nat = KIND_PUBLIC});
     world->nodes[b].mute = true; // as with a clock that was set back
@@ -99,8 +94,8 @@ static void a_missing_handshake_is_named_and_renewed(void **)
 
 static void questions_have_answers(void **)
 {
-    size_t a = up((struct world_options){.first = true});
-    size_t b = up((struct world_options){.nat = KIND_PORT_RESTRICTED});
+    size_t a = world_join(world, (struct world_options){.first = true});
+    size_t b = world_join(world, (struct world_options){.nat = KIND_PORT_RESTRICTED});
     const uint8_t payload[MESSAGE_PING_SIZE] = {1, 2, 3};
     struct node *node = world->nodes[a].node;
     struct token_id token = token_id_of_u64(99);
@@ -131,7 +126,7 @@ static void questions_have_answers(void **)
 static void a_record_is_judged_without_a_peer(void **)
 {
     world->model.enumerable = false;
-    size_t a = up((struct world_options){.first = true});
+    size_t a = world_join(world, (struct world_options){.first = true});
     world_transfer(world, 500, 5);
     size_t b = world_add(world, (struct world_options){.token = 500, .wallet = 5});
     world_run(world, 2000);
@@ -150,7 +145,7 @@ static void a_record_is_judged_without_a_peer(void **)
 
 static void what_belongs_to_nothing_is_counted(void **)
 {
-    size_t a = up((struct world_options){.first = true});
+    size_t a = world_join(world, (struct world_options){.first = true});
     world_run(world, 2000);
     struct node *node = world->nodes[a].node;
     struct now now = world_now(world, a);

@@ -180,6 +180,13 @@ void world_up(struct world *world, size_t index)
     world_drain(world, index);
 }
 
+size_t world_join(struct world *world, struct world_options options)
+{
+    size_t index = world_add(world, options);
+    world_up(world, index);
+    return index;
+}
+
 static void save(struct world *world, size_t index)
 {
     struct world_node *node = &world->nodes[index];

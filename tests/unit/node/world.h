@@ -199,6 +199,8 @@ void world_free(struct world *world);
 // Adds a node, down; its token is given to its wallet unless the token has an owner.
 size_t world_add(struct world *world, struct world_options options);
 void world_up(struct world *world, size_t index);
+// Adds a node and brings it up.
+size_t world_join(struct world *world, struct world_options options);
 // `world_down` saves the state; `world_kill` leaves what the last SAVE wrote.
 void world_down(struct world *world, size_t index);
 void world_kill(struct world *world, size_t index);
