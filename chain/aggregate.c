@@ -72,10 +72,10 @@ void aggregate_add(struct writer *writer, const struct eth_address *target, uint
     write_zeroes(writer, 2 * ABI_WORD - CALL_DATA_SIZE);
 }
 
-void aggregate_end(struct writer *writer, const struct hash256 *block_hash)
+void aggregate_end(struct writer *writer, const struct rpc_block *block)
 {
     add_timestamp(writer);
-    rpc_end_call(writer, block_hash);
+    rpc_end_call(writer, block);
 }
 
 // The result at `place` among all of them, timestamps included.

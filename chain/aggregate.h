@@ -30,8 +30,8 @@ void aggregate_begin(struct writer *writer, uint64_t id, size_t count);
 void aggregate_add(struct writer *writer, const struct eth_address *target, uint32_t selector,
     const uint8_t argument[static ABI_WORD]);
 
-// `block_hash` as rpc_end_call.
-void aggregate_end(struct writer *writer, const struct hash256 *block_hash);
+// `block` as rpc_end_call.
+void aggregate_end(struct writer *writer, const struct rpc_block *block);
 
 // A decoded reply; views into the data it was opened on.
 struct aggregate {

@@ -144,11 +144,13 @@ static void write_tokens(
         }
     }
     const struct gate_reask *reask = &gate->providers[call->disputer].reask;
-    aggregate_end(writer, call->kind == CALL_REASK_TOKENS ? &reask->block_hash : NULL);
+    struct rpc_block pinned = rpc_block_of_hash(&reask->block_hash);
+    aggregate_end(writer, call->kind == CALL_REASK_TOKENS ? &pinned : NULL);
 }
 
 static void write_call(struct gate *gate, const struct gate_inflight *call, struct writer *writer)
 {
+    struct rpc_block reasked = rpc_block_of_number(call->first);
     switch (call->kind) {
     case CALL_CHAIN_ID:
         rpc_write_chain_id(writer, call->id);
@@ -164,7 +166,7 @@ static void write_call(struct gate *gate, const struct gate_inflight *call, stru
         write_tokens(gate, call, writer);
         return;
     case CALL_REASK_BLOCK:
-        rpc_write_block(writer, call->id, call->first);
+        rpc_write_block(writer, call->id, &reasked);
         return;
     case CALL_INTERFACE:
     case CALL_MEMBERS:

@@ -197,7 +197,8 @@ static void a_body_holds_its_promise_of_size(void **)
     for (size_t i = 0; i < 200; i++) {
         aggregate_add(&writer, &aggregate_address, abi_owner_of, word);
     }
-    aggregate_end(&writer, &hash);
+    struct rpc_block block = rpc_block_of_hash(&hash);
+    aggregate_end(&writer, &block);
     assert_int_equal(writer_finish(&writer), OK);
     assert_true(writer.size > 202 * AGGREGATE_CALL_SIZE);
 }
