@@ -6,6 +6,13 @@
 #include <sodium.h>
 #include <string.h>
 
+uint32_t dht_network_number(const struct network_id *id)
+{
+    struct reader reader = reader_of(span_of(id->bytes, sizeof(uint32_t)));
+    uint32_t number = read_u32(&reader);
+    return number == 0 ? 1 : number;
+}
+
 struct network_keys network_keys_of(const struct network *network, const uint8_t *secret)
 {
     struct network_keys keys = {.id = network_id_of(network), .has_secret = secret != NULL};

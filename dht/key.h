@@ -25,6 +25,10 @@ enum value_form {
     VALUE_MANIFEST = 5,
 };
 
+// The number by which OpenDHT keeps networks apart: the first 4 bytes of the network id, and 1 for
+// 0, which it takes for "any network".
+uint32_t dht_network_number(const struct network_id *id);
+
 // What all members of a network share. The secret hides the network's keys and records from
 // others; it admits nobody. The holder wipes it (network_keys_wipe).
 struct network_keys {

@@ -49,6 +49,7 @@ struct arguments {
     const char *days;
     const char *chain_id;
     const char *contract;
+    const char *bootstrap;
     const char *profile;
     const char *prefix;
     const char *poll;

@@ -18,7 +18,6 @@ enum {
     DHT_COUNT_JOINED_MS = 5000, // joining and being alone are events; this is for the number
     DHT_SAVE_MS = 5 * 60 * 1000,
     ADDRESSES_SETTLE_MS = 200, // an interface that comes up says so in several messages
-    NETWORK_NUMBER_BYTES = 4,
     DEVICE_RETRY_MS = 2000,
     DEVICE_COMPLAIN_MS = 60 * 1000,
 };
@@ -39,13 +38,6 @@ static enum status check_delegation(void *context, const struct delegation *dele
     return delegation_cache_verify(&daemon->delegations, delegation, &daemon->network);
 }
 
-static uint32_t network_number(const struct network_id *id)
-{
-    struct reader reader = reader_of(span_of(id->bytes, NETWORK_NUMBER_BYTES));
-    uint32_t number = read_u32(&reader);
-    return number == 0 ? 1 : number; // OpenDHT takes 0 for "any network"
-}
-
 static enum status start_dht(struct daemon *daemon)
 {
     daemon->policy_tables = calloc(1, sizeof *daemon->policy_tables);
@@ -60,7 +52,7 @@ static enum status start_dht(struct daemon *daemon)
         .prefixes = daemon->policy_tables->prefixes,
         .prefixes_capacity = DAEMON_POLICY_PREFIXES};
     policy_init(&daemon->policy, &daemon->keys, &storage, check_delegation, daemon);
-    struct dht_core_config config = {.network = network_number(&daemon->keys.id),
+    struct dht_core_config config = {.network = dht_network_number(&daemon->keys.id),
         .ipv4 = daemon->dht_fds[0] >= 0,
         .ipv6 = daemon->dht_fds[1] >= 0,
         .store = dht_store_by_policy,

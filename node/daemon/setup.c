@@ -6,21 +6,18 @@
 #include "base/text.h"
 #include "node/daemon/daemon.h"
 #include "node/daemon/log.h"
+#include "node/instance/dht_nodes.h"
+#include "node/instance/network_secret.h"
 
-#include <fcntl.h>
 #include <netdb.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 enum {
     CORE_CONTENT_VERSION = 1,
-    NODES_CONTENT_VERSION = 1,
-    NODE_ENTRY_SIZE = 20 + 1 + 16 + 2,
-    SECRET_HEX_SIZE = NETWORK_SECRET_SIZE * 2,
 };
 
 static enum status fail_with(struct daemon *daemon, enum status status, const char *text)
@@ -153,35 +150,15 @@ static enum status resolve_host(
     return OK;
 }
 
-static enum status read_network_secret(
-    struct daemon *daemon, uint8_t ret[static NETWORK_SECRET_SIZE])
-{
-    char text[SECRET_HEX_SIZE];
-    int fd = open(daemon->config.secret_file, O_RDONLY | O_CLOEXEC);
-    ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text);
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    bool good = size == (ssize_t)sizeof text &&
-                hex_parse(span_of(text, sizeof text), ret, NETWORK_SECRET_SIZE) == OK;
-    sodium_memzero(text, sizeof text);
-    if (!good) {
-        (void)snprintf(daemon->error, sizeof daemon->error,
-            "%s does not hold a network secret (%d hex digits)", daemon->config.secret_file,
-            SECRET_HEX_SIZE);
-        return ERR_MALFORMED;
-    }
-    return OK;
-}
-
 enum status setup_network(struct daemon *daemon)
 {
     uint8_t secret[NETWORK_SECRET_SIZE];
     bool has_secret = daemon->config.secret_file[0] != '\0';
     if (has_secret) {
-        enum status status = read_network_secret(daemon, secret);
+        char error[NETWORK_SECRET_ERROR_SIZE];
+        enum status status = network_secret_read(daemon->config.secret_file, secret, error);
         if (status != OK) {
-            return status;
+            return fail_with(daemon, status, error);
         }
     }
     daemon->keys = network_keys_of(&daemon->network, has_secret ? secret : NULL);
@@ -449,49 +426,28 @@ void setup_save(struct daemon *daemon)
     free(bytes);
 }
 
-// count x (id 20 B | family u8 | ip 16 B | port u16)
 void setup_save_dht_nodes(struct daemon *daemon)
 {
-    static struct dht_node nodes[DAEMON_DHT_NODES_MAX];
-    uint8_t bytes[DAEMON_DHT_NODES_MAX * NODE_ENTRY_SIZE];
-    struct writer writer = writer_of(bytes, sizeof bytes);
-    size_t count = dht_core_export_nodes(daemon->dht, nodes, DAEMON_DHT_NODES_MAX);
-    for (size_t i = 0; i < count; i++) {
-        write_bytes(&writer, nodes[i].id.bytes, sizeof nodes[i].id.bytes);
-        write_u8(&writer, (uint8_t)nodes[i].address.family);
-        write_bytes(&writer, nodes[i].address.ip, sizeof nodes[i].address.ip);
-        write_u16(&writer, nodes[i].address.port);
-    }
+    static struct dht_node nodes[DHT_NODES_MAX];
+    uint8_t bytes[DHT_NODES_SIZE_MAX];
+    size_t count = dht_core_export_nodes(daemon->dht, nodes, DHT_NODES_MAX);
     if (count > 0) {
         // A cache: without memory for it there is none.
-        (void)!saver_put(
-            daemon->saver, STATE_DHT_NODES, NODES_CONTENT_VERSION, writer_written(&writer));
+        (void)!saver_put(daemon->saver, STATE_DHT_NODES, DHT_NODES_CONTENT_VERSION,
+            dht_nodes_encode(nodes, count, bytes));
     }
 }
 
 void setup_load_dht_nodes(struct daemon *daemon)
 {
-    struct state_content content = {0};
+    static struct dht_node nodes[DHT_NODES_MAX];
     struct state_error error;
-    enum status status =
-        state_read(daemon->state, STATE_DHT_NODES, NODES_CONTENT_VERSION, &content, &error);
-    if (status != OK) {
-        if (status != ERR_NOT_FOUND) { // a cache: without it the bootstrap hosts are asked
-            log_event(LOG_LEVEL_WARNING, "state_unusable", NULL, "%s", error.text);
-        }
-        return;
+    size_t count = 0;
+    enum status status = dht_nodes_read(daemon->state, nodes, &count, &error);
+    if (status != OK && status != ERR_NOT_FOUND) { // then the bootstrap hosts are asked
+        log_event(LOG_LEVEL_WARNING, "state_unusable", NULL, "%s", error.text);
     }
-    struct reader reader = reader_of(span_of(content.data, content.size));
-    while (reader.failure == OK && reader.rest.size > 0) {
-        struct dht_node node = {0};
-        read_bytes(&reader, node.id.bytes, sizeof node.id.bytes);
-        uint8_t family = read_u8(&reader);
-        read_bytes(&reader, node.address.ip, sizeof node.address.ip);
-        node.address.port = read_u16(&reader);
-        if (reader.failure == OK && (family == FAMILY_IPV4 || family == FAMILY_IPV6)) {
-            node.address.family = (enum address_family)family;
-            (void)!dht_core_insert_node(daemon->dht, daemon->now, &node);
-        }
+    for (size_t i = 0; i < count; i++) {
+        (void)!dht_core_insert_node(daemon->dht, daemon->now, &nodes[i]);
     }
-    state_content_clear(&content);
 }
