@@ -57,12 +57,13 @@ static bool allocate_tables(struct gate *gate)
     gate->calls_max = config->providers * GATE_CALLS_PER_PROVIDER;
     gate->tokens = calloc(config->tokens_max, sizeof *gate->tokens);
     gate->answers = calloc(config->tokens_max * config->providers + 1, sizeof *gate->answers);
+    gate->providers = calloc(config->providers + 1, sizeof *gate->providers);
     gate->members = calloc(config->members_max + 1, sizeof *gate->members);
     gate->calls = calloc(gate->calls_max + 1, sizeof *gate->calls);
     gate->refs = calloc(gate->calls_max * gate->chunk_max + 1, sizeof *gate->refs);
     gate->body = malloc(gate->body_capacity);
-    if (gate->tokens == NULL || gate->answers == NULL || gate->members == NULL ||
-        gate->calls == NULL || gate->refs == NULL || gate->body == NULL) {
+    if (gate->tokens == NULL || gate->answers == NULL || gate->providers == NULL ||
+        gate->members == NULL || gate->calls == NULL || gate->refs == NULL || gate->body == NULL) {
         return false;
     }
     for (size_t i = 0; i < gate->calls_max; i++) {
@@ -108,6 +109,7 @@ void gate_destroy(struct gate *gate)
     }
     free(gate->tokens);
     free(gate->answers);
+    free(gate->providers);
     free(gate->members);
     free(gate->calls);
     free(gate->refs);

@@ -63,7 +63,7 @@ enum verdict_kind {
     X(REASON_TOMBSTONE, VERDICT_NO, "the owner has retired the node that sat here")                \
     X(REASON_REPLAYED, VERDICT_NO, "a newer record of this node was seen before")                  \
     X(REASON_KEY_MISMATCH, VERDICT_NO, "the contract stores another WireGuard key")                \
-    X(REASON_KEY_UNUSABLE, VERDICT_NO, "the contract stores no usable WireGuard key")              \
+    X(REASON_KEY_UNUSABLE, VERDICT_NO, "the contract stores what is no WireGuard key")             \
     X(REASON_KEY_TAKEN, VERDICT_NO, "its node uses the WireGuard key of another one")              \
     X(REASON_NOT_READ, VERDICT_UNKNOWN, "the chain has not been read yet")                         \
     X(REASON_NO_PROVIDER, VERDICT_UNKNOWN, "no RPC provider is configured")                        \
@@ -88,6 +88,13 @@ const char *verdict_kind_name(enum verdict_kind kind); // "yes", "no", "unknown"
 
 // REASON_KEY_TAKEN is the node's: the gate knows one token at a time.
 
+// The string that a contract stores for a token, as a WireGuard key.
+enum stored_key {
+    STORED_KEY_EMPTY = 0, // none is set: no extra check
+    STORED_KEY_UNUSABLE,  // of another length, or no base64: no node has that key
+    STORED_KEY_USABLE,
+};
+
 // What the chain says about a token, as far as the gate knows at this moment.
 struct gate_reading {
     enum verdict_kind kind;
@@ -95,9 +102,9 @@ struct gate_reading {
     struct eth_address owner; // YES: the owner. Otherwise zero
     bool has_access;          // YES and PROFILE_DSTACK_ACCESS: the next three hold
     bool active;
-    bool wg_key_usable; // the stored string is a WireGuard key
-    struct wg_key wg_key;
-    uint64_t age_ms; // of the oldest answer that it rests on
+    enum stored_key stored_key;
+    struct wg_key wg_key; // STORED_KEY_USABLE
+    uint64_t age_ms;      // of the oldest answer that it rests on
 };
 
 // A node's claim to a seat, as its record makes it.

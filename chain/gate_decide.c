@@ -82,8 +82,13 @@ static enum verdict_reason check_reading(
     if (!reading->active) {
         return REASON_NOT_ACTIVE;
     }
-    if (!reading->wg_key_usable) {
+    switch (reading->stored_key) {
+    case STORED_KEY_EMPTY: // as after a transfer: the delegation alone decides, as in ERC-721
+        return REASON_AUTHORISED;
+    case STORED_KEY_UNUSABLE:
         return REASON_KEY_UNUSABLE;
+    case STORED_KEY_USABLE:
+        break;
     }
     return wg_key_equal(&reading->wg_key, &claim->wg_key) ? REASON_AUTHORISED : REASON_KEY_MISMATCH;
 }

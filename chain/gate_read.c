@@ -17,8 +17,8 @@ bool gate_values_equal(
     if (gate->profile != PROFILE_DSTACK_ACCESS) {
         return true;
     }
-    return a->access == b->access && a->active == b->active &&
-           a->wg_key_usable == b->wg_key_usable && wg_key_equal(&a->wg_key, &b->wg_key);
+    return a->access == b->access && a->active == b->active && a->stored_key == b->stored_key &&
+           wg_key_equal(&a->wg_key, &b->wg_key);
 }
 
 const struct gate_answer *gate_usable_answer(
@@ -167,7 +167,7 @@ static struct gate_reading reading_of_value(const struct gate *gate, const struc
     if (gate->profile == PROFILE_DSTACK_ACCESS) {
         reading.has_access = true;
         reading.active = value->active;
-        reading.wg_key_usable = value->wg_key_usable;
+        reading.stored_key = value->stored_key;
         reading.wg_key = value->wg_key;
     }
     return reading;
@@ -290,7 +290,7 @@ void gate_review(struct gate *gate, size_t slot, struct mono now)
         .owner = reading.owner,
         .access = reading.has_access ? ACCESS_READ : ACCESS_NONE,
         .active = reading.active,
-        .wg_key_usable = reading.wg_key_usable,
+        .stored_key = reading.stored_key,
         .wg_key = reading.wg_key,
     };
     bool owner_changed = review_owner(gate, slot, &reading, now);

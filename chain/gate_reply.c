@@ -165,8 +165,13 @@ static void read_access(bool success, struct span data, struct gate_value *value
         return;
     }
     value->access = ACCESS_READ;
-    value->wg_key_usable = key.size == WG_KEY_TEXT_MAX && wg_key_parse(key, &value->wg_key) == OK;
-    if (!value->wg_key_usable) {
+    if (key.size == 0) {
+        value->stored_key = STORED_KEY_EMPTY;
+        return;
+    }
+    bool usable = key.size == WG_KEY_TEXT_MAX && wg_key_parse(key, &value->wg_key) == OK;
+    value->stored_key = usable ? STORED_KEY_USABLE : STORED_KEY_UNUSABLE;
+    if (!usable) {
         value->wg_key = (struct wg_key){{0}};
     }
 }

@@ -56,11 +56,11 @@ enum access_kind {
 
 // What the contract says about a token, as one provider tells it.
 struct gate_value {
-    enum answer_kind kind;
-    struct eth_address owner;
-    enum access_kind access;
+    enum answer_kind kind : 8; // there are as many of these as tokens times providers
+    enum access_kind access : 8;
+    enum stored_key stored_key : 8;
     bool active;
-    bool wg_key_usable;
+    struct eth_address owner;
     struct wg_key wg_key;
 };
 
@@ -237,7 +237,7 @@ struct gate {
     struct gate_answer *answers; // tokens_max rows of config.providers
     struct gate_member *members;
     size_t member_count;
-    struct gate_provider providers[GATE_PROVIDERS_MAX];
+    struct gate_provider *providers;
     struct gate_inflight *calls;
     struct gate_ref *refs;
     struct gate_enumeration enumeration;

@@ -57,7 +57,8 @@ interface INodeAccess {
 /// - Ids count up from 1. The contract's owner mints and revokes.
 /// - Revoking does not burn: the token keeps its holder, only isActive falls, for good. A reader
 ///   that asks ownerOf alone misses it.
-/// - A transfer clears the stored WireGuard key, so that the key alone never leaves a seller in.
+/// - A transfer clears the stored WireGuard key, so that the key alone never leaves a seller in, and
+///   the new holder needs no transaction to put a node in.
 /// - There are no immutables and no proxy: every deployment has the same code hash.
 contract DeedmeshSeat is INodeAccess, ERC721Enumerable, ERC721URIStorage {
     uint256 private constant NODE_ID_MAX = 255; // bytes
@@ -85,7 +86,8 @@ contract DeedmeshSeat is INodeAccess, ERC721Enumerable, ERC721URIStorage {
         _contractOwner = msg.sender;
     }
 
-    /// The key may be empty: then no node is admitted to the seat until its holder sets one.
+    /// The key may be empty: then readers check none, and the holder's signed delegation alone says
+    /// which node sits here.
     function mintNodeAccess(
         address to,
         string calldata nodeId,

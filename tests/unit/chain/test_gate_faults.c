@@ -374,9 +374,29 @@ static void the_active_flag_and_the_stored_key(void **)
     model.tokens[0].key[3] = '!';
     model_advance(&model, 8000);
     assert_int_equal(model_decide(&model, &delegation).reason, REASON_KEY_UNUSABLE);
-    model.tokens[0].key[0] = '\0';
+    model.tokens[0].key[3] = 'H';
+    model.tokens[0].key[40] = '\0';
     model_advance(&model, 8000);
     assert_int_equal(model_decide(&model, &delegation).reason, REASON_KEY_UNUSABLE);
+}
+
+// As after a transfer, which clears it: the owner's delegation is required in any case.
+static void an_empty_stored_key_checks_nothing(void **)
+{
+    access_profile();
+    struct delegation delegation = model_delegation(&model, 7, ALICE, NODE);
+    model.tokens[0].key[0] = '\0';
+    model_advance(&model, 8000);
+    assert_int_equal(model_decide(&model, &delegation).reason, REASON_AUTHORISED);
+    struct token_id token = token_id_of_u64(7);
+    struct gate_reading reading = gate_read(model.gate, &token, model.now);
+    assert_true(reading.has_access);
+    assert_int_equal(reading.stored_key, STORED_KEY_EMPTY);
+    struct delegation seller = model_delegation(&model, 7, BOB, NODE);
+    assert_int_equal(model_decide(&model, &seller).reason, REASON_OTHER_OWNER);
+    model.tokens[0].active = false;
+    model_advance(&model, 8000);
+    assert_int_equal(model_decide(&model, &delegation).reason, REASON_NOT_ACTIVE);
 }
 
 static void a_flag_that_is_hidden_is_unknown_not_absent(void **)
@@ -503,7 +523,8 @@ int main(void)
         GATE_TEST(a_hostile_token_spoils_nobody_else),
         GATE_TEST(a_lack_of_gas_is_no_denial),
         GATE_TEST(large_sets_go_in_chunks),
-        GATE_TEST(the_active_flag_and_the_stored_key),
+        cmocka_unit_test(the_active_flag_and_the_stored_key),
+        GATE_TEST(an_empty_stored_key_checks_nothing),
         GATE_TEST(a_flag_that_is_hidden_is_unknown_not_absent),
         GATE_TEST(the_profile_is_detected_by_a_quorum),
         GATE_TEST(replies_that_nobody_asked_for_are_dropped),
