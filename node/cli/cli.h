@@ -20,7 +20,7 @@ enum {
     TIMED_OUT = 4,    // `wait`, `up`
     USAGE_ERROR = 64, // sysexits' EX_USAGE
     REPEATS_MAX = 3,  // how often --rpc may be given
-    VERB_OPTIONS_MAX = 16,
+    VERB_OPTIONS_MAX = 24,
 };
 
 // All that the command line can say. Text points into argv; NULL = not given.
@@ -44,6 +44,10 @@ struct arguments {
     const char *log_format;
     const char *wg_key_file;
     const char *key_file;
+    const char *keystore;
+    const char *password_fd;
+    const char *agent;
+    const char *agent_timeout;
     const char *owner;
     const char *signature;
     const char *days;

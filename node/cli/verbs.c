@@ -16,6 +16,14 @@
         name, letter, OPTION_REPEAT, offsetof(struct arguments, field), value, help                \
     }
 
+// Whose key signs; see node/cli/signer.h.
+#define SIGNER_OPTIONS                                                                             \
+    TEXT("key-file", 0, key_file, "FILE", "sign with this private key (hex, mode 0600)"),          \
+        TEXT("keystore", 0, keystore, "FILE", "sign with this encrypted key (JSON, mode 0600)"),   \
+        TEXT("password-fd", 0, password_fd, "N", "read its password from this file descriptor"),   \
+        TEXT("agent", 0, agent, "COMMAND", "have this program sign; see deedmesh(1), SIGNING"),    \
+        TEXT("agent-timeout", 0, agent_timeout, "S", "how long it may take (300)")
+
 const struct cli_option common_options[] = {
     TEXT("instance", 'i', instance, "NAME", "which instance, and interface (deed0)"),
     FLAG("json", 0, json, "print JSON, one object a line"),
@@ -37,7 +45,7 @@ static const char join_details[] =
     "pins it. With the fingerprint it is checked before use; without, you trust what HOST says.";
 
 static const char authorize_details[] =
-    "The owner of TOKEN states that this node may sit in its seat. Without --key-file this prints\n"
+    "The owner of TOKEN states that this node may sit in its seat. Without a key here this prints\n"
     "EIP-712 typed data to sign in the owner's wallet (eth_signTypedData_v4) and reads the\n"
     "signature from standard input; or give it later with --signature. No gas, no transaction.";
 
@@ -84,7 +92,7 @@ const struct verb verbs[] = {
         authorize_details,
         {
             TEXT("owner", 0, owner, "0x...", "who owns the token and will sign"),
-            TEXT("key-file", 0, key_file, "FILE", "the owner's private key (hex, mode 0600)"),
+            SIGNER_OPTIONS,
             TEXT("signature", 0, signature, "HEX", "the signature of the data printed before"),
             TEXT("days", 0, days, "N", "how long it holds (90)"),
             TEXT("chain-id", 0, chain_id, "N", "the network, before join has pinned it:"),

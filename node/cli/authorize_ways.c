@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// How the owner comes to sign: with a key that is here, or the typed data goes to a wallet and the
+// signature comes back, in this run or a later one: what was printed is kept as a draft, since a
+// signature fits one wording only.
+#include "node/cli/authorize.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    DAY_S = 24 * 3600,
+    LINE_SIZE = 1024,
+};
+
+static void make_draft(struct authorization *authorization)
+{
+    struct unix_time now = {.ms = (uint64_t)time(NULL) * 1000};
+    authorization->result.network = authorization->manifest.network;
+    authorization->result.delegation = delegation_draft(&authorization->token,
+        &authorization->owner, &authorization->node_key, now, authorization->days * DAY_S);
+}
+
+static int print_draft(
+    struct cli *cli, const struct state *state, const struct authorization *authorization)
+{
+    char typed[DELEGATION_TYPED_DATA_SIZE];
+    struct state_error error;
+    const struct state_delegation *draft = &authorization->result;
+    enum status status = state_draft_write(state, draft, &error);
+    if (status != OK) {
+        return complain_state(cli, status, &error);
+    }
+    delegation_typed_data(&draft->delegation, &draft->network, typed);
+    if (cli->arguments.json && cli->arguments.print) {
+        print_json(json_pack("{s:o}", "typed_data", json_loads(typed, 0, NULL)));
+    } else if (cli->arguments.json) {
+        warn("%s", typed);
+    } else {
+        say("%s", typed);
+    }
+    (void)fflush(stdout);
+    return DONE;
+}
+
+static int read_signature(struct cli *cli, char ret[static LINE_SIZE])
+{
+    char token[TOKEN_TEXT_SIZE];
+    if (isatty(STDIN_FILENO) == 1) {
+        warn("Sign this with the owner's wallet (eth_signTypedData_v4) and paste the signature:");
+    }
+    if (fgets(ret, LINE_SIZE, stdin) == NULL) {
+        struct token_id id;
+        if (token_id_parse(span_of_text(cli->arguments.operands[0]), &id) == OK) {
+            token_id_format(&id, token);
+        } else {
+            token[0] = '\0';
+        }
+        return complain(cli, FAILED, "no_signature",
+            "no signature came on standard input; sign the data above and run: deedmesh authorize "
+            "%s --signature 0x...",
+            token);
+    }
+    size_t size = strcspn(ret, " \t\r\n");
+    ret[size] = '\0';
+    return DONE;
+}
+
+// The signature of what an earlier run printed.
+static int finish_draft(
+    struct cli *cli, const struct state *state, struct authorization *authorization)
+{
+    struct state_error error;
+    struct state_delegation *draft = &authorization->result;
+    enum status status = state_draft_read(state, draft, &error);
+    const struct network *network = &authorization->manifest.network;
+    if (status != OK && status != ERR_NOT_FOUND) {
+        return complain_state(cli, status, &error);
+    }
+    if (status == ERR_NOT_FOUND ||
+        !token_id_equal(&draft->delegation.token, &authorization->token) ||
+        !node_key_equal(&draft->delegation.node_key, &authorization->node_key) ||
+        draft->network.chain_id != network->chain_id ||
+        !eth_address_equal(&draft->network.contract, &network->contract) ||
+        (authorization->has_owner &&
+            !eth_address_equal(&draft->delegation.owner, &authorization->owner))) {
+        return complain(cli, FAILED, "no_draft",
+            "no typed data for this token, owner and node key has been printed before; run "
+            "`deedmesh authorize %s --owner 0x...` and sign what it prints",
+            cli->arguments.operands[0]);
+    }
+    return authorize_accept(cli, authorization, cli->arguments.signature);
+}
+
+// With a key that is at hand.
+static int sign_draft(struct cli *cli, struct authorization *authorization)
+{
+    char typed[DELEGATION_TYPED_DATA_SIZE];
+    uint8_t signature[ECDSA_SIGNATURE_SIZE];
+    struct state_delegation *draft = &authorization->result;
+    delegation_typed_data(&draft->delegation, &draft->network, typed);
+    struct signer_request request = {
+        .method = SIGN_TYPED_DATA,
+        .digest = delegation_digest(&draft->delegation, &draft->network),
+        .shown = json_loads(typed, 0, NULL),
+    };
+    int result = signer_sign(cli, authorization->signer, &request, signature);
+    json_decref(request.shown);
+    if (result == DONE) {
+        enum status status = delegation_accept_signature(
+            &draft->delegation, &draft->network, span_of(signature, sizeof signature));
+        ASSERT(status == OK); // it was verified to be the owner's
+    }
+    return result;
+}
+
+// By one of these ways; the delegation is then in `authorization->result`.
+int authorize_obtain(
+    struct cli *cli, const struct state *state, struct authorization *authorization)
+{
+    char line[LINE_SIZE];
+    if (cli->arguments.signature != NULL) {
+        return finish_draft(cli, state, authorization);
+    }
+    if (!authorization->has_owner) {
+        return complain(cli, USAGE_ERROR, "usage",
+            "who owns token %s? Name the wallet with --owner 0x..., or sign with --key-file, "
+            "--keystore or --agent",
+            cli->arguments.operands[0]);
+    }
+    make_draft(authorization);
+    if (authorization->signer != NULL && !cli->arguments.print) {
+        return sign_draft(cli, authorization);
+    }
+    int result = print_draft(cli, state, authorization);
+    if (result != DONE || cli->arguments.print) {
+        return result;
+    }
+    result = read_signature(cli, line);
+    return result == DONE ? authorize_accept(cli, authorization, line) : result;
+}
