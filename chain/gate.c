@@ -21,6 +21,12 @@ static enum status config_check(const struct gate_config *config)
         config->window_max_s > DELEGATION_WINDOW_MAX_S) {
         return ERR_RANGE;
     }
+    switch (config->trust) {
+    case TRUST_POLICY_QUORUM:
+    case TRUST_POLICY_SINGLE:
+    case TRUST_POLICY_PROOF:
+        break;
+    }
     switch (config->profile) {
     case PROFILE_DETECT:
     case PROFILE_ERC721:
@@ -85,7 +91,7 @@ enum status gate_create(const struct gate_config *config, struct rng *rng, struc
     gate->config = *config;
     config_fill(&gate->config);
     gate->profile = config->profile;
-    gate->quorum = config->providers / 2 + 1;
+    gate->quorum = config->trust == TRUST_POLICY_SINGLE ? 1 : config->providers / 2 + 1;
     gate->chunk_max =
         config->tokens_max < GATE_CHUNK_TOKENS ? config->tokens_max : GATE_CHUNK_TOKENS;
     gate->rng = rng_fork(rng);

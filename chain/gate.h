@@ -6,6 +6,8 @@
 // gate_on_reply, time by gate_on_deadline, news leave by gate_next_event.
 //
 //   - A token's reading is yes (k equal values), no (k denials) or unknown. k = floor(n/2) + 1.
+//   - With TRUST_POLICY_PROOF the owner comes from the contract's storage, proven under a header on
+//     which k providers agree (gate_proof.c); what cannot be proven stays k of n.
 //   - Only answers whose head is fresh by its own timestamp count, for at most 30 s.
 //   - Floors are raised by a yes only, dropped when the owner changes, and persisted.
 //   - Nothing that a provider, an owner or a stranger sends can reach an assertion.
@@ -27,9 +29,21 @@ enum {
     GATE_VERDICT_TEXT_SIZE = 320,
 };
 
+// How many providers must say the same (k of n), and whether owners are proven besides.
+enum trust_policy {
+    TRUST_POLICY_QUORUM = 0, // k = floor(n/2) + 1
+    TRUST_POLICY_SINGLE,     // k = 1: the first in the list that answers decides
+    TRUST_POLICY_PROOF,      // as QUORUM, and a yes needs the owner proven under a header of k
+};
+
+// "quorum", "single", "proof". Static storage. The second: ERR_MALFORMED for another name.
+const char *trust_policy_name(enum trust_policy policy);
+enum status trust_policy_parse(struct span text, enum trust_policy *ret);
+
 struct gate_config {
     struct network network;
     enum contract_profile profile;
+    enum trust_policy trust;
     size_t providers;           // 0 .. GATE_PROVIDERS_MAX; with 0 every reading is unknown
     size_t tokens_max;          // watched, refreshed or remembered for their floors; >= 1
     size_t members_max;         // tokens that enumeration may find; 0 = never enumerate
@@ -76,6 +90,8 @@ enum verdict_kind {
     X(REASON_PROFILE, VERDICT_UNKNOWN, "the kind of contract is not known yet")                    \
     X(REASON_CONTRACT, VERDICT_UNKNOWN, "the contract does not answer for this token")             \
     X(REASON_KIND, VERDICT_UNKNOWN, "signatures of contract wallets are not supported yet")        \
+    X(REASON_NOT_PROVEN, VERDICT_UNKNOWN, "its owner has not been proven lately")                  \
+    X(REASON_CONTRADICTED, VERDICT_UNKNOWN, "the RPC providers contradict a proof")                \
     X(REASON_TABLE_FULL, VERDICT_UNKNOWN, "this node watches as many tokens as it may")
 
 #define VERDICT_REASON_ENTRY(name, kind, text) name,
@@ -151,6 +167,21 @@ enum provider_health {
 
 const char *provider_health_name(enum provider_health health); // "good", "wrong_chain", …
 
+// What a provider was caught at when it proved owners. All but the last two are lies or damage;
+// those also befall an honest one: blocks that come between its answers, and reorganisations.
+#define PROOF_FAULT_LIST(X)                                                                        \
+    X(PROOF_FAULT_VALUE, "value")   /* it states another value than its own proof shows */         \
+    X(PROOF_FAULT_NODE, "node")     /* a node of the proof is not what its parent names */         \
+    X(PROOF_FAULT_HEADER, "header") /* a block's fields do not hash to its hash */                 \
+    X(PROOF_FAULT_ROOT, "root")     /* a proof under the state root of neither of its heads */     \
+    X(PROOF_FAULT_BLOCK, "block")   /* others have another block of that number */
+
+#define PROOF_FAULT_ENTRY(name, text) name,
+enum proof_fault { PROOF_FAULT_LIST(PROOF_FAULT_ENTRY) PROOF_FAULTS };
+#undef PROOF_FAULT_ENTRY
+
+const char *proof_fault_name(enum proof_fault fault); // "value", …
+
 // A provider as `status` shows it.
 struct gate_provider_status {
     enum provider_health health;
@@ -160,20 +191,52 @@ struct gate_provider_status {
     uint32_t failures;      // in a row
     uint64_t retry_in_ms;   // 0: now
     uint64_t calls, faults; // since start
-    uint64_t disputes;      // times that it contradicted the others at a block of their own
+    uint64_t disputes;      // times that it contradicted the others, or a proof, at one block
+    uint64_t proofs;        // batches of proofs that it gave and that held
+    uint64_t proof_faults[PROOF_FAULTS];
 };
 
 enum trust_level {
     TRUST_NONE,   // fewer than k providers are good: nobody new is admitted
     TRUST_SINGLE, // one provider is configured: "trusting one RPC"
     TRUST_QUORUM, // k of n
+    TRUST_PROOF,  // owners are proven, the rest is k of n
 };
 
+// Where proof stands, X(value, name, sentence). Only PROOF_ON and PROOF_LACKING demand proofs; in
+// all others the quorum decides meanwhile.
+#define PROOF_STANDING_LIST(X)                                                                     \
+    X(PROOF_OFF, "off", "owners are not proven")                                                   \
+    X(PROOF_SEARCHING, "searching", "the owners' place in the contract is being looked for")       \
+    X(PROOF_FEW_TOKENS, "few_tokens",                                                              \
+        "proof is off because it takes two tokens to find the owners' place in the contract")      \
+    X(PROOF_NO_PLACE, "no_place",                                                                  \
+        "proof is off because the contract keeps its owners at no place that is known")            \
+    X(PROOF_NOT_SERVED, "not_served", "proof is off because no RPC provider serves eth_getProof")  \
+    X(PROOF_UNKNOWN_HEADER, "unknown_header",                                                      \
+        "proof is off because this chain's headers have fields that this version does not know")   \
+    X(PROOF_CHANGED, "changed", "proof is off because the contract's code changed")                \
+    X(PROOF_ON, "on", "owners are proven")                                                         \
+    X(PROOF_LACKING, "lacking", "owners cannot be proven at the moment: nobody new is admitted")
+
+#define PROOF_STANDING_ENTRY(value, name, text) value,
+enum proof_standing { PROOF_STANDING_LIST(PROOF_STANDING_ENTRY) };
+#undef PROOF_STANDING_ENTRY
+
+const char *proof_standing_name(enum proof_standing standing);
+const char *proof_standing_text(enum proof_standing standing);
+
+// Whether a yes needs a proven owner.
+bool proof_demanded(enum proof_standing standing);
+
 struct gate_trust {
-    enum trust_level level;
-    size_t quorum;    // k
-    size_t providers; // n
-    size_t good;      // providers that are good now
+    enum trust_level level;    // at work now
+    enum trust_policy policy;  // as configured
+    enum proof_standing proof; // PROOF_OFF unless the policy is proof
+    uint64_t proof_block;      // newest block under which owners were proven; 0 = none
+    size_t quorum;             // k
+    size_t providers;          // n
+    size_t good;               // providers that are good now
 };
 
 enum gate_event_kind {
@@ -183,6 +246,7 @@ enum gate_event_kind {
     GATE_EVENT_ENUMERATED,  // a round of enumeration is complete; `count` tokens
     GATE_EVENT_PROVIDER,    // the health of `provider` changed
     GATE_EVENT_PROFILE,     // the contract's profile has been detected
+    GATE_EVENT_PROOF,       // where proof stands changed; see gate_trust
 };
 
 struct gate_event {

@@ -221,6 +221,8 @@ static const char *next_step(enum verdict_reason reason)
         return "; name one with `rpc = https://...` in the configuration";
     case REASON_NO_ANSWER:
     case REASON_DISAGREE:
+    case REASON_NOT_PROVEN:
+    case REASON_CONTRADICTED:
         return "; see `deedmesh status` for each of them";
     case REASON_STALE_HEAD:
         return "; check this machine's clock, then the providers in `deedmesh status`";

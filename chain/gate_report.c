@@ -75,6 +75,10 @@ const char *verdict_reason_name(enum verdict_reason reason)
         return "contract";
     case REASON_KIND:
         return "kind";
+    case REASON_NOT_PROVEN:
+        return "not_proven";
+    case REASON_CONTRADICTED:
+        return "contradicted";
     case REASON_TABLE_FULL:
         return "table_full";
     }
@@ -104,6 +108,67 @@ const char *provider_health_name(enum provider_health health)
         return "stale";
     }
     return "invalid";
+}
+
+const char *trust_policy_name(enum trust_policy policy)
+{
+    switch (policy) {
+    case TRUST_POLICY_QUORUM:
+        return "quorum";
+    case TRUST_POLICY_SINGLE:
+        return "single";
+    case TRUST_POLICY_PROOF:
+        return "proof";
+    }
+    return "invalid";
+}
+
+enum status trust_policy_parse(struct span text, enum trust_policy *ret)
+{
+    static const enum trust_policy all[] = {
+        TRUST_POLICY_QUORUM, TRUST_POLICY_SINGLE, TRUST_POLICY_PROOF};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (span_equal(text, span_of_text(trust_policy_name(all[i])))) {
+            *ret = all[i];
+            return OK;
+        }
+    }
+    return ERR_MALFORMED;
+}
+
+const char *proof_standing_name(enum proof_standing standing)
+{
+    static const char *const names[] = {
+#define NAME_ENTRY(value, name, text) [value] = (name),
+        PROOF_STANDING_LIST(NAME_ENTRY)
+#undef NAME_ENTRY
+    };
+    return names[standing];
+}
+
+const char *proof_standing_text(enum proof_standing standing)
+{
+    static const char *const texts[] = {
+#define TEXT_ENTRY(value, name, text) [value] = (text),
+        PROOF_STANDING_LIST(TEXT_ENTRY)
+#undef TEXT_ENTRY
+    };
+    return texts[standing];
+}
+
+bool proof_demanded(enum proof_standing standing)
+{
+    return standing == PROOF_ON || standing == PROOF_LACKING;
+}
+
+const char *proof_fault_name(enum proof_fault fault)
+{
+    static const char *const names[PROOF_FAULTS] = {
+#define NAME_ENTRY(value, name) [value] = (name),
+        PROOF_FAULT_LIST(NAME_ENTRY)
+#undef NAME_ENTRY
+    };
+    return names[fault];
 }
 
 static bool next_token_event(struct gate *gate, struct gate_event *ret)
@@ -189,13 +254,16 @@ enum contract_profile gate_profile(const struct gate *gate)
 
 struct gate_trust gate_trust(const struct gate *gate)
 {
-    struct gate_trust trust = {
-        .level = TRUST_NONE, .quorum = gate->quorum, .providers = gate->config.providers};
+    struct gate_trust trust = {.level = TRUST_NONE,
+        .policy = gate->config.trust,
+        .proof = gate->config.trust == TRUST_POLICY_PROOF ? PROOF_SEARCHING : PROOF_OFF,
+        .quorum = gate->quorum,
+        .providers = gate->config.providers};
     for (size_t i = 0; i < gate->config.providers; i++) {
         trust.good += gate->providers[i].health == PROVIDER_GOOD ? 1 : 0;
     }
     if (trust.good >= trust.quorum) {
-        trust.level = trust.providers == 1 ? TRUST_SINGLE : TRUST_QUORUM;
+        trust.level = trust.quorum == 1 ? TRUST_SINGLE : TRUST_QUORUM;
     }
     return trust;
 }

@@ -154,6 +154,12 @@ static void drain_gate(struct node *node, struct now now)
         case GATE_EVENT_PROVIDER:
         case GATE_EVENT_PROFILE:
             break;
+        case GATE_EVENT_PROOF: {
+            struct node_report report = {
+                .event = EVENT_PROOF, .proof = gate_trust(node->gate).proof};
+            node_report(node, &report);
+            break;
+        }
         }
     }
 }

@@ -102,6 +102,7 @@ enum node_event {
     EVENT_LOST,              // the tunnel was silent for too long
     EVENT_REMOVED,           // off the device: `verdict`
     EVENT_DELEGATION_ENDING, // `left_s`
+    EVENT_PROOF,             // `proof`: whether owners are proven, and why not
 };
 
 // By which way an intent travelled.
@@ -120,6 +121,7 @@ struct node_report {
     enum intent_way how;
     enum path_why why;
     uint64_t left_s;
+    enum proof_standing proof;
 };
 
 // Its spans are valid until the next call of any node function.

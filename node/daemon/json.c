@@ -210,25 +210,40 @@ static json_t *json_providers(struct daemon *daemon)
     return list;
 }
 
+// Which policy is at work now, and why where it is another than the configured one.
+static void trust_note(const struct gate_trust *trust, char *ret, size_t size)
+{
+    const char *because =
+        trust->policy == TRUST_POLICY_PROOF ? proof_standing_text(trust->proof) : "";
+    if (trust->level == TRUST_NONE) {
+        (void)snprintf(ret, size, "%zu of %zu RPC providers answer: nobody is admitted",
+            trust->good, trust->providers);
+    } else if (trust->level == TRUST_PROOF) {
+        (void)snprintf(ret, size, "%s; %zu of %zu RPC providers must agree on the block", because,
+            trust->quorum, trust->providers);
+    } else if (trust->level == TRUST_SINGLE) {
+        (void)snprintf(ret, size, "trusting one RPC%s%s", because[0] != '\0' ? "; " : "", because);
+    } else {
+        (void)snprintf(ret, size, "%zu of %zu RPC providers must agree%s%s", trust->quorum,
+            trust->providers, because[0] != '\0' ? "; " : "", because);
+    }
+}
+
 static json_t *json_chain(struct daemon *daemon, const struct node_status *status)
 {
     char why[GATE_VERDICT_TEXT_SIZE];
-    char note[80];
+    char note[160];
     const struct gate_trust *trust = &status->trust;
+    static const char *const levels[] = {[TRUST_NONE] = "none",
+        [TRUST_SINGLE] = "single",
+        [TRUST_QUORUM] = "quorum",
+        [TRUST_PROOF] = "proof"};
     verdict_text(&status->verdict, why);
-    if (trust->level == TRUST_SINGLE) {
-        (void)snprintf(note, sizeof note, "trusting one RPC");
-    } else if (trust->level == TRUST_NONE) {
-        (void)snprintf(note, sizeof note, "%zu of %zu RPC providers answer: nobody is admitted",
-            trust->good, trust->providers);
-    } else {
-        (void)snprintf(note, sizeof note, "%zu of %zu RPC providers must agree", trust->quorum,
-            trust->providers);
-    }
-    static const char *const levels[] = {
-        [TRUST_NONE] = "none", [TRUST_SINGLE] = "single", [TRUST_QUORUM] = "quorum"};
-    return json_pack("{s:s,s:i,s:s,s:b,s:s,s:s,s:o}", "trust", levels[trust->level], "trusting",
-        (int)trust->quorum, "note", note, "allow_http", (int)daemon->config.allow_http, "self",
+    trust_note(trust, note, sizeof note);
+    return json_pack("{s:s,s:s,s:s,s:i,s:I,s:s,s:b,s:s,s:s,s:o}", "trust", levels[trust->level],
+        "policy", trust_policy_name(trust->policy), "proof", proof_standing_name(trust->proof),
+        "trusting", (int)trust->quorum, "proof_block", (json_int_t)trust->proof_block, "note", note,
+        "allow_http", (int)daemon->config.allow_http, "self",
         verdict_kind_name(status->verdict.kind), "self_why",
         status->verdict.kind == VERDICT_YES ? "" : why, "providers", json_providers(daemon));
 }
@@ -267,7 +282,12 @@ static json_t *json_warnings(const struct daemon *daemon, const struct node_stat
         warn(list, "too few RPC providers answer: nobody new is admitted");
     }
     if (status->trust.level == TRUST_SINGLE) {
-        warn(list, "trusting one RPC: name a second one in [chain] rpc");
+        warn(list, status->trust.providers == 1
+                       ? "trusting one RPC: name a second one in [chain] rpc"
+                       : "trusting one RPC: [chain] trust is single");
+    }
+    if (status->trust.policy == TRUST_POLICY_PROOF && status->trust.proof != PROOF_ON) {
+        warn(list, proof_standing_text(status->trust.proof));
     }
     if (status->delegation_ending) {
         (void)snprintf(text, sizeof text,

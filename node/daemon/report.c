@@ -168,6 +168,11 @@ void report_log(struct daemon *daemon, const struct node_report *report)
     case EVENT_DELEGATION_ENDING:
         log_self(report, &line);
         return;
+    case EVENT_PROOF:
+        log_event(report->proof == PROOF_ON ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "proof",
+            line.fields, "trust = proof: %s%s", proof_standing_text(report->proof),
+            proof_demanded(report->proof) ? "" : "; the quorum decides meanwhile");
+        return;
     case EVENT_MEMBER_FOUND:
     case EVENT_RESOLVED:
     case EVENT_INTENT_SENT:

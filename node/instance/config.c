@@ -221,6 +221,12 @@ static enum status parse_allow_http(struct parser *parser, const char *value)
     return yes_no_parse(value, &parser->config.allow_http);
 }
 
+// The manifest has no say in it: trust is lowered on this machine or nowhere.
+static enum status parse_trust(struct parser *parser, const char *value)
+{
+    return trust_policy_parse(span_of_text(value), &parser->config.trust);
+}
+
 static enum status parse_poll(struct parser *parser, const char *value)
 {
     uint32_t seconds = 0;
@@ -304,6 +310,7 @@ static const struct key keys[] = {
     {"network", "secret_file", false, parse_secret_file, "an absolute path"},
     {"chain", "rpc", true, parse_rpc, "at most 8 lines"},
     {"chain", "allow_http", false, parse_allow_http, "yes or no"},
+    {"chain", "trust", false, parse_trust, "single, quorum or proof"},
     {"chain", "poll", false, parse_poll, "2 to 30 seconds"},
     {"chain", "grace", false, parse_grace, "0 to 3600 seconds"},
     {"http", "listen", false, parse_http_listen, "ADDRESS:PORT of this machine's loopback, or off"},

@@ -9,6 +9,7 @@
 
 #include "base/address.h"
 #include "base/ids.h"
+#include "chain/gate.h"
 #include "chain/url.h"
 
 enum {
@@ -77,6 +78,7 @@ struct config {
     // [chain]
     char rpcs[CONFIG_RPCS_MAX][CONFIG_URL_SIZE]; // none = those that the manifest suggests
     size_t rpcs_count;
+    enum trust_policy trust;
     bool allow_http;   // plain http to a host that is not loopback
     uint32_t poll_ms;  // 0 = what the manifest says
     bool has_grace;    // false = what the manifest says

@@ -140,6 +140,10 @@ static void print_event(const struct tool *tool, const struct gate_event *event,
     case GATE_EVENT_PROFILE:
         (void)printf("{\"event\":\"profile\"}\n");
         return;
+    case GATE_EVENT_PROOF:
+        (void)printf("{\"event\":\"proof\",\"t_ms\":%" PRIu64 ",\"standing\":\"%s\"}\n",
+            now.unix_time.ms, proof_standing_name(gate_trust(tool->gate).proof));
+        return;
     }
 }
 

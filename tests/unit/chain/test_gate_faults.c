@@ -72,6 +72,28 @@ static void one_provider_is_trusted_and_it_is_said(void **)
     assert_int_equal(gate_trust(model.gate).quorum, 2);
 }
 
+// By choice: the first in the list that answers decides, the others stand in for it.
+static void one_of_several_is_enough_where_trust_is_single(void **)
+{
+    begin(3, (struct gate_config){.profile = PROFILE_ERC721, .trust = TRUST_POLICY_SINGLE});
+    model.providers[0].fault = FAULT_DEAD;
+    model.providers[1].fault = FAULT_HANG;
+    watch(7);
+    model_advance(&model, 100);
+    assert_reading(7, VERDICT_YES, REASON_AUTHORISED);
+    struct gate_trust trust = gate_trust(model.gate);
+    assert_int_equal(trust.level, TRUST_SINGLE);
+    assert_int_equal(trust.policy, TRUST_POLICY_SINGLE);
+    assert_int_equal(trust.quorum, 1);
+    model.providers[0] =
+        (struct model_provider){.chain_id = 31337, .lies = true, .lie = model_address(MALLORY)};
+    model_advance(&model, 40000);
+    struct token_id seven = token_id_of_u64(7);
+    struct gate_reading reading = gate_read(model.gate, &seven, model.now);
+    struct eth_address mallory = model_address(MALLORY);
+    assert_true(eth_address_equal(&reading.owner, &mallory)); // what one trusts one believes
+}
+
 // For each fault: the one provider that has it neither stops the other two, nor do three of them
 // admit anybody; and when it ends, the gate recovers by itself.
 static void every_fault_is_unknown_and_heals(void **)
@@ -510,6 +532,7 @@ int main(void)
 #define GATE_TEST(test) cmocka_unit_test_setup_teardown(test, start, stop)
     const struct CMUnitTest tests[] = {
         GATE_TEST(one_provider_is_trusted_and_it_is_said),
+        GATE_TEST(one_of_several_is_enough_where_trust_is_single),
         GATE_TEST(every_fault_is_unknown_and_heals),
         GATE_TEST(a_fault_in_mid_air_does_not_lose_the_token),
         GATE_TEST(retry_after_is_honoured),

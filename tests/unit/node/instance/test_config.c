@@ -27,6 +27,7 @@ static void the_defaults_stand_in_an_empty_file(void **)
     assert_int_equal(config.mtu, 1420);
     assert_true(config.ipv4);
     assert_int_equal(config.mesh_max, 64);
+    assert_int_equal(config.trust, TRUST_POLICY_QUORUM);
     assert_int_equal(config.poll_ms, 0);
     assert_false(config.has_grace);
     assert_false(config.allow_http);
@@ -59,6 +60,7 @@ static void every_key_is_taken(void **)
                                "rpc = http://10.0.0.1:8545\n"
                                "rpc = https://rpc.example/key\n"
                                "allow_http = yes\n"
+                               "trust = proof\n"
                                "poll = 3\n"
                                "grace = 0\n"
                                "[http]\n"
@@ -87,6 +89,7 @@ static void every_key_is_taken(void **)
     assert_int_equal(config.rpcs_count, 2);
     assert_string_equal(config.rpcs[1], "https://rpc.example/key");
     assert_true(config.allow_http);
+    assert_int_equal(config.trust, TRUST_POLICY_PROOF);
     assert_int_equal(config.poll_ms, 3000);
     assert_true(config.has_grace);
     assert_int_equal(config.grace_ms, 0);
@@ -139,6 +142,7 @@ static const struct bad bad_files[] = {
     {"[chain]\nrpc = https://a.example\nrpc = https://a.example\n", ERR_EXISTS,
         "deed0.conf:3: rpc: the same provider as in line 2"},
     {"[chain]\nallow_http = 1\n", ERR_MALFORMED, "deed0.conf:2: allow_http: "},
+    {"[chain]\ntrust = none\n", ERR_MALFORMED, "deed0.conf:2: trust: "},
     {"[chain]\npoll = 1\n", ERR_RANGE, "deed0.conf:2: poll: "},
     {"[chain]\npoll = 31\n", ERR_RANGE, "deed0.conf:2: poll: "},
     {"[chain]\ngrace = 3601\n", ERR_RANGE, "deed0.conf:2: grace: "},
