@@ -57,8 +57,8 @@ interface INodeAccess {
 /// - Ids count up from 1. The contract's owner mints and revokes.
 /// - Revoking does not burn: the token keeps its holder, only isActive falls, for good. A reader
 ///   that asks ownerOf alone misses it.
-/// - A transfer clears the stored WireGuard key: it never leaves a seller in, and the new holder needs
-///   no transaction to put a node in.
+/// - A transfer clears the stored WireGuard key: it never leaves a seller in, and the new holder
+///   needs no transaction to put a node in.
 /// - There are no immutables and no proxy: every deployment has the same code hash.
 contract DeedmeshSeat is INodeAccess, ERC721Enumerable, ERC721URIStorage {
     uint256 private constant NODE_ID_MAX = 255; // bytes
