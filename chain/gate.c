@@ -59,17 +59,22 @@ static bool allocate_tables(struct gate *gate)
     const struct gate_config *config = &gate->config;
     size_t reads_max = 2 * gate->chunk_max;
     reads_max = reads_max < GATE_ENUMERATE_CHUNK ? GATE_ENUMERATE_CHUNK : reads_max;
+    gate->enumerate_max = reads_max < GATE_CHUNK_TOKENS ? reads_max : GATE_CHUNK_TOKENS;
     gate->body_capacity = AGGREGATE_OVERHEAD_SIZE + (reads_max + 2) * AGGREGATE_CALL_SIZE;
     gate->calls_max = config->providers * GATE_CALLS_PER_PROVIDER;
     gate->tokens = calloc(config->tokens_max, sizeof *gate->tokens);
     gate->answers = calloc(config->tokens_max * config->providers + 1, sizeof *gate->answers);
     gate->providers = calloc(config->providers + 1, sizeof *gate->providers);
+    gate->details = config->details
+                        ? calloc(config->tokens_max * config->providers + 1, sizeof *gate->details)
+                        : NULL;
     gate->members = calloc(config->members_max + 1, sizeof *gate->members);
     gate->calls = calloc(gate->calls_max + 1, sizeof *gate->calls);
     gate->refs = calloc(gate->calls_max * gate->chunk_max + 1, sizeof *gate->refs);
     gate->body = malloc(gate->body_capacity);
     if (gate->tokens == NULL || gate->answers == NULL || gate->providers == NULL ||
-        gate->members == NULL || gate->calls == NULL || gate->refs == NULL || gate->body == NULL) {
+        gate->members == NULL || gate->calls == NULL || gate->refs == NULL || gate->body == NULL ||
+        (config->details && gate->details == NULL)) {
         return false;
     }
     for (size_t i = 0; i < gate->calls_max; i++) {
@@ -95,7 +100,6 @@ enum status gate_create(const struct gate_config *config, struct rng *rng, struc
     gate->chunk_max =
         config->tokens_max < GATE_CHUNK_TOKENS ? config->tokens_max : GATE_CHUNK_TOKENS;
     gate->rng = rng_fork(rng);
-    gate->enumeration.chunk = GATE_ENUMERATE_CHUNK;
     if (!allocate_tables(gate)) {
         gate_destroy(gate);
         return ERR_FULL;
@@ -116,6 +120,7 @@ void gate_destroy(struct gate *gate)
     free(gate->tokens);
     free(gate->answers);
     free(gate->providers);
+    free(gate->details);
     free(gate->members);
     free(gate->calls);
     free(gate->refs);

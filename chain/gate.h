@@ -53,6 +53,7 @@ struct gate_config {
     uint64_t window_max_s;      // longest delegation; 0 = DELEGATION_WINDOW_MAX_S
     uint32_t enumerate_ms;      // pace of enumeration; 0 = 60 s
     uint32_t enumerate_gap_max; // unknown ids in a row that end a sequential search; 0 = 64
+    bool details;               // keep what gate_read_detail tells: about 300 bytes an answer
 };
 
 enum verdict_kind {
@@ -121,6 +122,17 @@ struct gate_reading {
     enum stored_key stored_key;
     struct wg_key wg_key; // STORED_KEY_USABLE
     uint64_t age_ms;      // of the oldest answer that it rests on
+};
+
+enum {
+    GATE_NODE_ID_MAX = 255, // bytes; a longer one counts as none
+};
+
+// What a contract of PROFILE_DSTACK_ACCESS stores beside the key. For lists, not for decisions.
+struct gate_detail {
+    uint64_t created_at_s;
+    uint8_t node_id_size;
+    uint8_t node_id[GATE_NODE_ID_MAX]; // whatever its minter wrote: no text until it is checked
 };
 
 // A node's claim to a seat, as its record makes it.
@@ -253,6 +265,7 @@ struct gate_event {
     enum gate_event_kind kind;
     struct token_id token; // TOKEN, MEMBER, MEMBER_GONE
     bool owner_changed;    // TOKEN: another owner than the last one known
+    bool refreshing;       // TOKEN: a refresh of it is not complete
     size_t provider;       // PROVIDER
     size_t count;          // ENUMERATED
     bool bounded;          // ENUMERATED: there are more than members_max
@@ -283,6 +296,14 @@ enum status gate_refresh(struct gate *gate, const struct token_id *token, struct
 // What is known of the token's place on the chain, answers no older than 30 s.
 struct gate_reading gate_read(
     const struct gate *gate, const struct token_id *token, struct now now);
+
+// What k of the answers behind a yes agree on. ERR_NOT_FOUND: they do not, there are none, or
+// config.details is off.
+enum status gate_read_detail(
+    const struct gate *gate, const struct token_id *token, struct now now, struct gate_detail *ret);
+
+// Why nothing can be read of any token, as most providers have it; REASON_NOT_READ if they can.
+enum verdict_reason gate_silence(const struct gate *gate);
 
 // The last owner that a quorum named, however long ago, for ranking what others put into the DHT.
 // ERR_NOT_FOUND if none is known.
@@ -320,6 +341,25 @@ bool gate_next_event(struct gate *gate, struct gate_event *ret);
 
 // Looks for members now instead of at the next turn.
 void gate_enumerate(struct gate *gate, struct now now);
+
+// How the search for members goes.
+enum gate_way {
+    GATE_WAY_NONE = 0,   // none was found out yet
+    GATE_WAY_INDEX,      // ERC721Enumerable
+    GATE_WAY_SEQUENTIAL, // one id after the other
+};
+
+const char *gate_way_name(enum gate_way way); // "none", "index", "sequential"
+
+struct gate_enumeration_status {
+    enum gate_way way;
+    bool running;      // a round is under way
+    uint64_t searched; // INDEX: indices; SEQUENTIAL: ids; of this round
+    uint64_t total;    // of what is searched; 0 = not known
+    bool bounded;      // there are more than members_max
+};
+
+struct gate_enumeration_status gate_enumeration_status(const struct gate *gate);
 
 size_t gate_member_count(const struct gate *gate);
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-    ROUND_MAX_MS = 30000, // a round that takes longer starts over
+    STALL_MS = 30000, // a round that stands still for so long starts over
     RETRY_MS = 5000,
     MISSED_MAX = 2, // rounds in a row without a member before it is gone
 };
@@ -50,7 +50,7 @@ static void begin_round(struct gate *gate, struct now now)
 {
     struct gate_enumeration *round = &gate->enumeration;
     round->state = ENUMERATION_INTERFACE;
-    round->due = mono_add(now.mono, ROUND_MAX_MS);
+    round->due = mono_add(now.mono, STALL_MS);
     round->in_flight = false;
     round->bounded = false;
     for (size_t i = 0; i < gate->config.providers; i++) {
@@ -142,9 +142,11 @@ static void begin_search(struct gate *gate, struct now now, size_t provider, boo
     struct gate_enumeration *round = &gate->enumeration;
     round->provider = provider;
     round->state = index ? ENUMERATION_INDEX : ENUMERATION_SEQUENTIAL;
+    round->way = index ? GATE_WAY_INDEX : GATE_WAY_SEQUENTIAL;
     round->total = gate->providers[provider].supply;
     round->next = 0;
     round->gap = 0;
+    round->chunk = GATE_ENUMERATE_CHUNK;
     if (index && round->total > gate->config.members_max) {
         round->bounded = true;
         round->total = gate->config.members_max;
@@ -303,8 +305,9 @@ static void take_members(struct gate *gate, struct now now, const struct gate_in
         }
     }
     round->next = call->first + call->count;
-    round->chunk = round->chunk > GATE_ENUMERATE_CHUNK / 2 ? GATE_ENUMERATE_CHUNK
-                                                           : (uint16_t)(round->chunk * 2);
+    size_t chunk = 2U * call->count;
+    round->chunk = (uint16_t)(chunk > gate->enumerate_max ? gate->enumerate_max : chunk);
+    round->due = mono_add(now.mono, STALL_MS);
     end_if_done(gate, now);
 }
 
@@ -356,6 +359,7 @@ void gate_enumeration_failed(
         end_round(gate, now, false);
     } else if (call->count > 1) {
         round->chunk = call->count / 2;
+        round->due = mono_add(now.mono, STALL_MS);
     } else { // this one place spoils even a call of its own: pass it by
         round->next++;
         round->gap++;

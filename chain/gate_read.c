@@ -56,7 +56,7 @@ static size_t count_equal(
 }
 
 // The reason that the most providers have for their silence; ties go to the later in the list.
-static enum verdict_reason reason_of_providers(const struct gate *gate)
+enum verdict_reason gate_silence(const struct gate *gate)
 {
     size_t unchecked = 0;
     size_t counts[4] = {0};
@@ -121,7 +121,7 @@ static enum verdict_reason reason_unknown(const struct gate *gate, size_t slot, 
     if (disagree) {
         return REASON_DISAGREE;
     }
-    return failed ? REASON_CONTRACT : reason_of_providers(gate);
+    return failed ? REASON_CONTRACT : gate_silence(gate);
 }
 
 static uint64_t oldest_age(

@@ -408,6 +408,9 @@ static void store_value(struct gate *gate, const struct gate_inflight *call, siz
         answer->chunk_limit =
             answer->chunk_limit >= gate->chunk_max / 2 ? 0 : (uint16_t)(answer->chunk_limit * 2);
     }
+    if (value->access == ACCESS_READ) {
+        gate_take_detail(gate, slot, call->provider, aggregate, 2 * index + 1);
+    }
     gate_take_profile(gate, call->provider, profile_word(value));
 }
 

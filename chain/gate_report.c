@@ -110,6 +110,19 @@ const char *provider_health_name(enum provider_health health)
     return "invalid";
 }
 
+const char *gate_way_name(enum gate_way way)
+{
+    switch (way) {
+    case GATE_WAY_NONE:
+        return "none";
+    case GATE_WAY_INDEX:
+        return "index";
+    case GATE_WAY_SEQUENTIAL:
+        return "sequential";
+    }
+    return "invalid";
+}
+
 const char *trust_policy_name(enum trust_policy policy)
 {
     switch (policy) {
@@ -178,7 +191,8 @@ static bool next_token_event(struct gate *gate, struct gate_event *ret)
         if (token->used && token->changed) {
             *ret = (struct gate_event){.kind = GATE_EVENT_TOKEN,
                 .token = token->id,
-                .owner_changed = token->owner_changed};
+                .owner_changed = token->owner_changed,
+                .refreshing = token->refreshing};
             token->changed = false;
             token->owner_changed = false;
             gate->changes--;
@@ -234,6 +248,18 @@ bool gate_next_event(struct gate *gate, struct gate_event *ret)
         return true;
     }
     return false;
+}
+
+struct gate_enumeration_status gate_enumeration_status(const struct gate *gate)
+{
+    const struct gate_enumeration *round = &gate->enumeration;
+    return (struct gate_enumeration_status){
+        .way = round->way,
+        .running = round->state != ENUMERATION_IDLE,
+        .searched = round->next,
+        .total = round->way == GATE_WAY_INDEX ? round->total : 0,
+        .bounded = round->bounded,
+    };
 }
 
 size_t gate_member_count(const struct gate *gate)

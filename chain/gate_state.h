@@ -2,7 +2,8 @@
 //
 // The gate's own fields, for the files of the gate: gate.c (tables), gate_read.c (answers to
 // readings, chain time), gate_decide.c (verdicts, floors), gate_call.c (what to ask next),
-// gate_reply.c (what the answers say), gate_enumerate.c (members), gate_persist.c, gate_report.c.
+// gate_reply.c (what the answers say), gate_detail.c (what lists show beside), gate_enumerate.c
+// (members), gate_persist.c, gate_report.c.
 #pragma once
 
 #include "chain/aggregate.h"
@@ -26,8 +27,8 @@ enum {
     GATE_GIVE_UP_MS = 5000, // after the timeout, for an edge that never reports
     GATE_CALLS_PER_PROVIDER = 6,
     GATE_AGGREGATES_PER_PROVIDER = 2,
-    GATE_ENUMERATE_CHUNK = 32,
-    GATE_REPLY_BASE = 16384, // bytes of reply: for the frame, and for each token
+    GATE_ENUMERATE_CHUNK = 32, // ids in the first call of a search; then twice as many
+    GATE_REPLY_BASE = 16384,   // bytes of reply: for the frame, and for each token
     GATE_REPLY_PER_TOKEN = 4096,
     GATE_FUTURE_MAX_MS = 24 * 3600 * 1000, // a head beyond this is no head
     GATE_EPOCH_FUTURE_MAX_S = 3600,
@@ -206,11 +207,12 @@ enum enumeration_state {
 
 struct gate_enumeration {
     enum enumeration_state state;
-    struct mono due; // of the next round; while one runs, its end by force
-    size_t provider; // that serves this round
-    uint64_t next;   // index or id
-    uint64_t total;  // ENUMERATION_INDEX
-    uint32_t gap;    // unknown ids in a row
+    struct mono due;   // of the next round; while one runs, its end by force
+    size_t provider;   // that serves this round
+    enum gate_way way; // of this round or the last one
+    uint64_t next;     // index or id
+    uint64_t total;    // ENUMERATION_INDEX
+    uint32_t gap;      // unknown ids in a row
     uint16_t chunk;
     bool bounded;
     bool in_flight;
@@ -221,6 +223,7 @@ struct gate {
     struct gate_config config;
     size_t quorum;
     size_t chunk_max;
+    size_t enumerate_max; // ids in a call of a search
     size_t calls_max;
     struct rng rng;
     enum contract_profile profile;
@@ -235,6 +238,7 @@ struct gate {
     bool head_live; // a quorum of this process has confirmed one
     struct gate_token *tokens;
     struct gate_answer *answers; // tokens_max rows of config.providers
+    struct gate_detail *details; // config.details: one for each answer. Else NULL
     struct gate_member *members;
     size_t member_count;
     struct gate_provider *providers;
@@ -280,6 +284,11 @@ void gate_take_profile(struct gate *gate, size_t provider, enum contract_profile
 // gate_call.c
 void gate_set_health(struct gate *gate, size_t provider, enum provider_health health);
 void gate_begin_checks(struct gate *gate, size_t provider);
+
+// gate_detail.c
+// `place` is that of the token's getNodeAccess, which could be read, among the results.
+void gate_take_detail(struct gate *gate, size_t slot, size_t provider,
+    const struct aggregate *aggregate, size_t place);
 
 // gate_enumerate.c
 bool gate_enumeration_call(struct gate *gate, size_t provider, struct gate_inflight *call);
