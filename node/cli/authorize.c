@@ -14,36 +14,6 @@ enum {
     DAYS_MAX = 365,
 };
 
-// The network from the pinned manifest, or as the user names it where none is pinned yet.
-static int take_network(
-    struct cli *cli, const struct state *state, struct authorization *authorization)
-{
-    struct manifest *manifest = &authorization->manifest;
-    struct network named;
-    bool none = false;
-    if (cli->arguments.chain_id == NULL && cli->arguments.contract == NULL) {
-        return pinned_manifest(cli, state, manifest, NULL);
-    }
-    int result = network_option(cli, &named);
-    if (result == DONE) {
-        result = pinned_manifest(cli, state, manifest, &none);
-    }
-    if (result != DONE) {
-        return result;
-    }
-    if (none) {
-        manifest->network = named;
-        manifest->delegation_window_days = MANIFEST_WINDOW_MAX_DAYS;
-    } else if (named.chain_id != manifest->network.chain_id ||
-               !eth_address_equal(&named.contract, &manifest->network.contract)) {
-        return complain(cli, FAILED, "other_network",
-            "%s belongs to another contract or chain; see `deedmesh status`, or use another "
-            "instance (-i)",
-            cli->instance);
-    }
-    return DONE;
-}
-
 static int take_owner(struct cli *cli, struct authorization *authorization)
 {
     const char *text = cli->arguments.owner;
@@ -124,7 +94,7 @@ int verb_authorize(struct cli *cli)
     if (state == NULL) {
         return result;
     }
-    result = take_network(cli, state, &authorization);
+    result = chosen_network(cli, state, &authorization.manifest);
     if (result == DONE) {
         result = take_node_key(cli, state, &authorization);
     }

@@ -63,6 +63,35 @@ int network_option(struct cli *cli, struct network *ret)
     return DONE;
 }
 
+int chosen_network(struct cli *cli, const struct state *state, struct manifest *ret)
+{
+    struct network named;
+    bool is_named = cli->arguments.chain_id != NULL || cli->arguments.contract != NULL;
+    bool none = state == NULL;
+    int result = is_named ? network_option(cli, &named) : DONE;
+    if (result == DONE && state != NULL) {
+        result = pinned_manifest(cli, state, ret, is_named ? &none : NULL);
+    } else if (result == DONE && !is_named) {
+        result = complain(cli, FAILED, "no_network",
+            "which network? Name it with --chain-id and --contract, or run `deedmesh join "
+            "HOST:PORT/FINGERPRINT` first");
+    }
+    if (result != DONE || !is_named) {
+        return result;
+    }
+    if (none) {
+        *ret =
+            (struct manifest){.network = named, .delegation_window_days = MANIFEST_WINDOW_MAX_DAYS};
+    } else if (named.chain_id != ret->network.chain_id ||
+               !eth_address_equal(&named.contract, &ret->network.contract)) {
+        return complain(cli, FAILED, "other_network",
+            "%s belongs to another contract or chain; see `deedmesh status`, or use another "
+            "instance (-i)",
+            cli->instance);
+    }
+    return DONE;
+}
+
 static void fingerprint_of(const struct manifest *manifest, char ret[static FINGERPRINT_TEXT_SIZE])
 {
     struct dht_key key = key_of_manifest(&manifest->authority);

@@ -18,6 +18,11 @@ int pinned_manifest(
 // --chain-id and --contract. DONE, or an exit code after having said what is wrong with them.
 int network_option(struct cli *cli, struct network *ret);
 
+// The network that a verb is about: the pinned manifest's, or as --chain-id and --contract name it
+// where none is pinned; then the rest of `ret` holds what every network has. `state` NULL = nothing
+// is kept here. DONE, or an exit code after having said why; two networks are an error.
+int chosen_network(struct cli *cli, const struct state *state, struct manifest *ret);
+
 // Lines for people, or the members of a JSON object.
 void manifest_say(const struct manifest *manifest);
 json_t *manifest_json(const struct manifest *manifest);
