@@ -5,70 +5,27 @@
 #include "base/text.h"
 #include "chain/abi.h"
 #include "chain/chain.h"
+#include "tests/vectors/vectors.h"
 
 #include "tests/unit/unit.h"
 
-#include <jansson.h>
 #include <secp256k1.h>
 #include <sodium.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-static const char *folder;
-
-static json_t *parse_stream(FILE *stream)
-{
-    assert_non_null(stream);
-    json_t *root = json_loadf(stream, 0, NULL);
-    assert_non_null(root);
-    return root;
-}
-
-static json_t *load(const char *name)
-{
-    char path[512];
-    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *stream = fopen(path, "re");
-    json_t *root = parse_stream(stream);
-    (void)fclose(stream);
-    return root;
-}
-
-static json_t *load_gzip(const char *name)
-{
-    char command[512];
-    (void)snprintf(command, sizeof command, "gzip -dc '%s/%s'", folder, name);
-    FILE *stream = popen(command, "re"); // NOLINT(cert-env33-c): a test's own path
-    json_t *root = parse_stream(stream);
-    assert_int_equal(pclose(stream), 0);
-    return root;
-}
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    assert_non_null(text);
-    return text;
-}
-
-static void parse_bytes(const char *hex, uint8_t *ret, size_t size)
-{
-    assert_int_equal(hex_parse(span_of_text(hex), ret, size), OK);
-}
 
 static void keys_have_the_addresses_of_ethers(void **)
 {
-    json_t *root = load_gzip("ethers/accounts.json.gz");
+    json_t *root = vectors_load("ethers/accounts.json.gz");
     assert_int_equal(json_array_size(root), 259);
     for (size_t i = 0; i < json_array_size(root); i++) {
         const json_t *account = json_array_get(root, i);
         struct eth_secret secret;
         struct eth_address address;
         char text[ETH_ADDRESS_TEXT_SIZE];
-        parse_bytes(text_of(account, "privateKey"), secret.bytes, sizeof secret.bytes);
+        vectors_bytes(vectors_text(account, "privateKey"), secret.bytes, sizeof secret.bytes);
         assert_int_equal(ecdsa_address(&secret, &address), OK);
         eip55_format(&address, text);
-        assert_string_equal(text, text_of(account, "address"));
+        assert_string_equal(text, vectors_text(account, "address"));
         assert_int_equal(eip55_parse(span_of_text(text), &address), OK);
     }
     json_decref(root);
@@ -76,7 +33,7 @@ static void keys_have_the_addresses_of_ethers(void **)
 
 static void typed_data_is_signed_as_by_ethers(void **)
 {
-    json_t *root = load_gzip("ethers/typed-data.json.gz");
+    json_t *root = vectors_load("ethers/typed-data.json.gz");
     size_t signed_cases = 0;
     for (size_t i = 0; i < json_array_size(root); i++) {
         const json_t *test = json_array_get(root, i);
@@ -87,9 +44,9 @@ static void typed_data_is_signed_as_by_ethers(void **)
         struct eth_secret secret;
         uint8_t signature[ECDSA_SIGNATURE_SIZE];
         uint8_t expected[ECDSA_SIGNATURE_SIZE];
-        parse_bytes(text_of(test, "digest"), digest.bytes, sizeof digest.bytes);
-        parse_bytes(text_of(test, "privateKey"), secret.bytes, sizeof secret.bytes);
-        parse_bytes(text_of(test, "signature"), expected, sizeof expected);
+        vectors_bytes(vectors_text(test, "digest"), digest.bytes, sizeof digest.bytes);
+        vectors_bytes(vectors_text(test, "privateKey"), secret.bytes, sizeof secret.bytes);
+        vectors_bytes(vectors_text(test, "signature"), expected, sizeof expected);
         assert_int_equal(ecdsa_sign(&digest, &secret, signature), OK);
         assert_memory_equal(signature, expected, sizeof expected);
         signed_cases++;
@@ -100,15 +57,15 @@ static void typed_data_is_signed_as_by_ethers(void **)
 
 static void seeds_have_the_keys_and_addresses_of_ethereum(void **)
 {
-    json_t *root = load("ethereum-tests/BasicTests/keyaddrtest.json");
+    json_t *root = vectors_load("ethereum-tests/BasicTests/keyaddrtest.json");
     assert_true(json_array_size(root) > 0);
     for (size_t i = 0; i < json_array_size(root); i++) {
         const json_t *test = json_array_get(root, i);
-        struct hash256 key = keccak256(span_of_text(text_of(test, "seed")));
+        struct hash256 key = keccak256(span_of_text(vectors_text(test, "seed")));
         struct hash256 expected_key;
         struct eth_address expected;
-        parse_bytes(text_of(test, "key"), expected_key.bytes, sizeof expected_key.bytes);
-        parse_bytes(text_of(test, "addr"), expected.bytes, sizeof expected.bytes);
+        vectors_bytes(vectors_text(test, "key"), expected_key.bytes, sizeof expected_key.bytes);
+        vectors_bytes(vectors_text(test, "addr"), expected.bytes, sizeof expected.bytes);
         assert_true(hash256_equal(&key, &expected_key));
         struct eth_secret secret;
         struct eth_address address;
@@ -142,11 +99,11 @@ static void check_wycheproof_case(
     static uint8_t message[1 << 17];
     static uint8_t der[1 << 17];
     struct hash256 digest;
-    size_t message_size = strlen(text_of(test, "msg")) / 2;
-    size_t der_size = strlen(text_of(test, "sig")) / 2;
+    size_t message_size = strlen(vectors_text(test, "msg")) / 2;
+    size_t der_size = strlen(vectors_text(test, "sig")) / 2;
     assert_true(message_size <= sizeof message && der_size <= sizeof der);
-    parse_bytes(text_of(test, "msg"), message, message_size);
-    parse_bytes(text_of(test, "sig"), der, der_size);
+    vectors_bytes(vectors_text(test, "msg"), message, message_size);
+    vectors_bytes(vectors_text(test, "sig"), der, der_size);
     assert_int_equal(crypto_hash_sha256(digest.bytes, message, message_size), 0);
     secp256k1_ecdsa_signature parsed;
     bool recovered = false;
@@ -156,7 +113,7 @@ static void check_wycheproof_case(
             secp256k1_context_static, compact, &parsed);
         recovered = recovers(&digest, compact, key);
     }
-    bool valid = strcmp(text_of(test, "result"), "valid") == 0;
+    bool valid = strcmp(vectors_text(test, "result"), "valid") == 0;
     assert_true(valid || !recovered);
     *ret_valid += valid ? 1 : 0;
     *ret_recovered += recovered ? 1 : 0;
@@ -165,7 +122,7 @@ static void check_wycheproof_case(
 // Of the valid ones, one has r not below the group order's complement: Ethereum has no v for it.
 static void wycheproof(void **)
 {
-    json_t *root = load("wycheproof/ecdsa_secp256k1_sha256_bitcoin_test.json");
+    json_t *root = vectors_load("wycheproof/ecdsa_secp256k1_sha256_bitcoin_test.json");
     const json_t *groups = json_object_get(root, "testGroups");
     size_t cases = 0;
     size_t valid = 0;
@@ -173,7 +130,7 @@ static void wycheproof(void **)
     for (size_t i = 0; i < json_array_size(groups); i++) {
         const json_t *group = json_array_get(groups, i);
         uint8_t key_bytes[65];
-        parse_bytes(text_of(json_object_get(group, "publicKey"), "uncompressed"), key_bytes,
+        vectors_bytes(vectors_text(json_object_get(group, "publicKey"), "uncompressed"), key_bytes,
             sizeof key_bytes);
         struct hash256 digest = keccak256(span_of(key_bytes + 1, 64));
         struct eth_address key;
@@ -190,12 +147,12 @@ static void wycheproof(void **)
 
 static void abi_words_of_ethereum(void **)
 {
-    json_t *root = load("ethereum-tests/ABITests/basic_abi_tests.json");
+    json_t *root = vectors_load("ethereum-tests/ABITests/basic_abi_tests.json");
     uint8_t bytes[512];
-    const char *hex = text_of(json_object_get(root, "GithubWikiTest"), "result");
+    const char *hex = vectors_text(json_object_get(root, "GithubWikiTest"), "result");
     size_t size = strlen(hex) / 2;
     assert_true(size <= sizeof bytes);
-    parse_bytes(hex, bytes, size);
+    vectors_bytes(hex, bytes, size);
     struct span data = span_of(bytes, size);
     struct span tail;
     struct span text;
@@ -207,8 +164,8 @@ static void abi_words_of_ethereum(void **)
     assert_int_equal(number, 1929);
     assert_int_equal(abi_read_bytes(data, 3, &text), OK);
     assert_true(span_equal(text, span_of_text("Hello, world!")));
-    hex = text_of(json_object_get(root, "IntegerAndAddress"), "result");
-    parse_bytes(hex, bytes, strlen(hex) / 2);
+    hex = vectors_text(json_object_get(root, "IntegerAndAddress"), "result");
+    vectors_bytes(hex, bytes, strlen(hex) / 2);
     struct eth_address address;
     assert_int_equal(abi_read_address(span_of(bytes, strlen(hex) / 2), 1, &address), OK);
     assert_int_equal(address.bytes[0], 0xcd);
@@ -218,9 +175,9 @@ static void abi_words_of_ethereum(void **)
 static enum rpc_verdict verdict_of_exchange(const char *name)
 {
     static char line[1 << 16];
-    char path[512];
-    (void)snprintf(path, sizeof path, "%s/execution-apis/%s", folder, name);
-    FILE *stream = fopen(path, "re");
+    char path[128];
+    (void)snprintf(path, sizeof path, "execution-apis/%s", name);
+    FILE *stream = fopen(vectors_path(path), "re");
     assert_non_null(stream);
     enum rpc_verdict verdict = RPC_FAULT;
     while (fgets(line, sizeof line, stream) != NULL) {
@@ -251,11 +208,8 @@ static void answers_of_execution_apis(void **)
 
 int main(void)
 {
-    enum { SKIPPED = 77 };
-    folder = getenv("DEEDMESH_VECTORS");
-    if (folder == NULL || folder[0] == '\0') {
-        (void)fprintf(stderr, "skipped: DEEDMESH_VECTORS names no folder\n");
-        return SKIPPED;
+    if (!vectors_present()) {
+        return VECTORS_SKIPPED;
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_have_the_addresses_of_ethers),

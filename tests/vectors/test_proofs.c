@@ -2,21 +2,16 @@
 //
 // Proofs of accounts and storage that real networks gave (ethereumjs's from Ropsten). Exits with 77
 // (skipped) where DEEDMESH_VECTORS names no folder.
-#include "base/text.h"
 #include "chain/keccak.h"
 #include "chain/proof.h"
 #include "chain/trie.h"
+#include "tests/vectors/vectors.h"
 
 #include "tests/unit/unit.h"
-
-#include <stdio.h>
-#include <stdlib.h>
 
 enum {
     SLOTS_MAX = 2,
 };
-
-static const char *folder;
 
 // What eth_getProof returned, and what it was asked. The root is that of its first node: the
 // blocks' headers are not in the files.
@@ -28,32 +23,19 @@ struct vector {
     size_t slot_count;
 };
 
-static struct span hex_of(const json_t *value, uint8_t *buffer, size_t capacity)
-{
-    const char *text = json_string_value(value);
-    assert_non_null(text);
-    size_t size = strlen(text) / 2 - 1;
-    assert_true(size <= capacity);
-    assert_int_equal(hex_parse(span_of_text(text), buffer, size), OK);
-    return span_of(buffer, size);
-}
-
 static struct vector load(const char *name)
 {
-    char path[512];
-    (void)snprintf(path, sizeof path, "%s/ethereumjs/%s", folder, name);
-    struct vector vector = {.result = json_load_file(path, JSON_REJECT_DUPLICATES, NULL)};
-    assert_non_null(vector.result);
+    struct vector vector = {.result = vectors_load(name)};
     uint8_t node[PROOF_NODE_SIZE_MAX];
     const json_t *first = json_array_get(json_object_get(vector.result, "accountProof"), 0);
-    vector.state_root = keccak256(hex_of(first, node, sizeof node));
-    (void)hex_of(json_object_get(vector.result, "address"), vector.address.bytes,
-        sizeof vector.address.bytes);
+    vector.state_root = keccak256(vectors_hex(json_string_value(first), node, sizeof node));
+    vectors_bytes(
+        vectors_text(vector.result, "address"), vector.address.bytes, sizeof vector.address.bytes);
     const json_t *entries = json_object_get(vector.result, "storageProof");
     vector.slot_count = json_array_size(entries);
     assert_true(vector.slot_count <= SLOTS_MAX);
     for (size_t i = 0; i < vector.slot_count; i++) {
-        (void)hex_of(json_object_get(json_array_get(entries, i), "key"), vector.slots[i].bytes,
+        vectors_bytes(vectors_text(json_array_get(entries, i), "key"), vector.slots[i].bytes,
             sizeof vector.slots[i].bytes);
     }
     return vector;
@@ -69,13 +51,13 @@ static enum status verify(
 static void assert_hash(const json_t *result, const char *member, const struct hash256 *hash)
 {
     struct hash256 expected;
-    (void)hex_of(json_object_get(result, member), expected.bytes, sizeof expected.bytes);
+    vectors_bytes(vectors_text(result, member), expected.bytes, sizeof expected.bytes);
     assert_true(hash256_equal(&expected, hash));
 }
 
 static void a_contract_with_a_present_and_an_absent_slot(void **)
 {
-    struct vector vector = load("ropsten_contractWithStorage.json");
+    struct vector vector = load("ethereumjs/ropsten_contractWithStorage.json");
     struct proof_account account;
     struct proof_slot slots[SLOTS_MAX];
     assert_int_equal(vector.slot_count, 2);
@@ -94,7 +76,7 @@ static void a_contract_with_a_present_and_an_absent_slot(void **)
 
 static void an_account_that_does_not_exist(void **)
 {
-    struct vector vector = load("ropsten_nonexistentAccount.json");
+    struct vector vector = load("ethereumjs/ropsten_nonexistentAccount.json");
     struct proof_account account;
     assert_int_equal(verify(&vector, &account, NULL), OK);
     assert_false(account.exists);
@@ -105,7 +87,7 @@ static void an_account_that_does_not_exist(void **)
 
 static void a_plain_account(void **)
 {
-    struct vector vector = load("ropsten_validAccount.json");
+    struct vector vector = load("ethereumjs/ropsten_validAccount.json");
     struct proof_account account;
     assert_int_equal(verify(&vector, &account, NULL), OK);
     assert_true(account.exists);
@@ -116,11 +98,8 @@ static void a_plain_account(void **)
 
 int main(void)
 {
-    enum { SKIPPED = 77 };
-    folder = getenv("DEEDMESH_VECTORS");
-    if (folder == NULL || folder[0] == '\0') {
-        (void)fprintf(stderr, "skipped: DEEDMESH_VECTORS names no folder\n");
-        return SKIPPED;
+    if (!vectors_present()) {
+        return VECTORS_SKIPPED;
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_contract_with_a_present_and_an_absent_slot),
