@@ -9,12 +9,13 @@
 
 static const uint32_t try_block_and_aggregate = 0x399542e9;
 static const uint32_t current_block_timestamp = 0x0f28c97d;
+static const uint32_t chain_id = 0x3408e470; // getChainId()
 
 enum {
     TUPLE_WORDS = 5,    // target, offset, size, 36 bytes in two words
     TUPLE_DATA_AT = 64, // offset of the size word in a tuple
     CALL_DATA_SIZE = 36,
-    HEADS = 2,
+    READS_AT = 2, // of the frame's calls, one stands behind the reads
 };
 
 const struct eth_address aggregate_address = {{0xca, 0x11, 0xbd, 0xe0, 0x59, 0x77, 0xb3, 0x63, 0x11,
@@ -40,15 +41,15 @@ static void write_zeroes(struct writer *writer, size_t size)
     rpc_write_hex(writer, span_of(zeroes, size));
 }
 
-static void add_timestamp(struct writer *writer)
+static void add_own(struct writer *writer, uint32_t selector)
 {
     static const uint8_t nothing[ABI_WORD] = {0};
-    aggregate_add(writer, &aggregate_address, current_block_timestamp, nothing);
+    aggregate_add(writer, &aggregate_address, selector, nothing);
 }
 
 void aggregate_begin(struct writer *writer, uint64_t id, size_t count)
 {
-    size_t calls = count + HEADS;
+    size_t calls = count + AGGREGATE_FRAME;
     rpc_begin_call(writer, id, &aggregate_address);
     write_selector(writer, try_block_and_aggregate);
     write_number(writer, 0);            // requireSuccess
@@ -57,7 +58,8 @@ void aggregate_begin(struct writer *writer, uint64_t id, size_t count)
     for (size_t i = 0; i < calls; i++) {
         write_number(writer, (calls + i * TUPLE_WORDS) * ABI_WORD);
     }
-    add_timestamp(writer);
+    add_own(writer, current_block_timestamp);
+    add_own(writer, chain_id);
 }
 
 void aggregate_add(struct writer *writer, const struct eth_address *target, uint32_t selector,
@@ -74,11 +76,11 @@ void aggregate_add(struct writer *writer, const struct eth_address *target, uint
 
 void aggregate_end(struct writer *writer, const struct rpc_block *block)
 {
-    add_timestamp(writer);
+    add_own(writer, current_block_timestamp);
     rpc_end_call(writer, block);
 }
 
-// The result at `place` among all of them, timestamps included.
+// The result at `place` among all of them, the frame included.
 static enum status result_at(struct span results, size_t place, bool *ret_success, struct span *ret)
 {
     struct span tuple;
@@ -99,7 +101,7 @@ static enum status result_at(struct span results, size_t place, bool *ret_succes
 }
 
 // ERR_NOT_FOUND if the read of it failed.
-static enum status timestamp_at(struct span results, size_t place, uint64_t *ret)
+static enum status number_at(struct span results, size_t place, uint64_t *ret)
 {
     bool success = false;
     struct span data;
@@ -128,16 +130,19 @@ enum status aggregate_open(struct span data, size_t count, struct aggregate *ret
     if (status != OK) {
         return status;
     }
-    if (results != count + HEADS) {
+    if (results != count + AGGREGATE_FRAME) {
         return ERR_MISMATCH;
     }
     opened.results = span_of(array.data + ABI_WORD, array.size - ABI_WORD);
-    status = timestamp_at(opened.results, 0, &opened.block_time_s);
+    status = number_at(opened.results, 0, &opened.block_time_s);
     if (status != OK) {
         return status;
     }
+    if (number_at(opened.results, 1, &opened.chain_id) != OK) {
+        opened.chain_id = 0; // an aggregator without that function is one all the same
+    }
     uint64_t again_s = 0;
-    status = timestamp_at(opened.results, count + 1, &again_s);
+    status = number_at(opened.results, count + READS_AT, &again_s);
     opened.starved = status == ERR_NOT_FOUND;
     if (status != OK && !opened.starved) {
         return status;
@@ -153,5 +158,14 @@ enum status aggregate_result(
     const struct aggregate *aggregate, size_t index, bool *ret_success, struct span *ret)
 {
     ASSERT(index < aggregate->count);
-    return result_at(aggregate->results, index + 1, ret_success, ret);
+    if (aggregate->answers == NULL) {
+        return result_at(aggregate->results, index + READS_AT, ret_success, ret);
+    }
+    const struct rpc_answer *answer = &aggregate->answers[index];
+    if (answer->verdict != RPC_RESULT && answer->verdict != RPC_REVERTED) {
+        return ERR_NOT_FOUND;
+    }
+    *ret_success = answer->verdict == RPC_RESULT;
+    *ret = span_of(answer->data, answer->size);
+    return OK;
 }

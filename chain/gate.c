@@ -60,7 +60,8 @@ static bool allocate_tables(struct gate *gate)
     size_t reads_max = 2 * gate->chunk_max;
     reads_max = reads_max < GATE_ENUMERATE_CHUNK ? GATE_ENUMERATE_CHUNK : reads_max;
     gate->enumerate_max = reads_max < GATE_CHUNK_TOKENS ? reads_max : GATE_CHUNK_TOKENS;
-    gate->body_capacity = AGGREGATE_OVERHEAD_SIZE + (reads_max + 2) * AGGREGATE_CALL_SIZE;
+    gate->body_capacity =
+        AGGREGATE_OVERHEAD_SIZE + (reads_max + AGGREGATE_FRAME) * AGGREGATE_CALL_SIZE;
     gate->calls_max = config->providers * GATE_CALLS_PER_PROVIDER;
     gate->tokens = calloc(config->tokens_max, sizeof *gate->tokens);
     gate->answers = calloc(config->tokens_max * config->providers + 1, sizeof *gate->answers);
@@ -120,6 +121,9 @@ void gate_destroy(struct gate *gate)
     free(gate->tokens);
     free(gate->answers);
     free(gate->providers);
+    for (size_t i = 0; gate->calls != NULL && i < gate->calls_max; i++) {
+        reads_answers_free(gate->calls[i].answers);
+    }
     free(gate->details);
     free(gate->members);
     free(gate->calls);

@@ -18,7 +18,7 @@
 #include "base/profile.h"
 #include "base/rng.h"
 #include "chain/eip712.h"
-#include "chain/rpc.h"
+#include "chain/reads.h"
 
 enum {
     GATE_PROVIDERS_MAX = 8,
@@ -87,7 +87,6 @@ enum verdict_kind {
     X(REASON_STALE_HEAD, VERDICT_UNKNOWN, "the RPC providers' newest block is too old")            \
     X(REASON_WRONG_CHAIN, VERDICT_UNKNOWN, "the RPC providers serve another chain")                \
     X(REASON_NO_CODE, VERDICT_UNKNOWN, "there is no contract at the configured address")           \
-    X(REASON_NO_AGGREGATOR, VERDICT_UNKNOWN, "there is no Multicall3 contract on this chain")      \
     X(REASON_PROFILE, VERDICT_UNKNOWN, "the kind of contract is not known yet")                    \
     X(REASON_CONTRACT, VERDICT_UNKNOWN, "the contract does not answer for this token")             \
     X(REASON_KIND, VERDICT_UNKNOWN, "signatures of contract wallets are not supported yet")        \
@@ -173,8 +172,7 @@ enum provider_health {
     PROVIDER_RATE_LIMITED, // backing off as told
     PROVIDER_WRONG_CHAIN,  // eth_chainId differs
     PROVIDER_NO_CODE,      // nothing at the contract's address
-    PROVIDER_NO_AGGREGATOR,
-    PROVIDER_STALE, // its newest block is too old, or lies far in the future
+    PROVIDER_STALE,        // its newest block is too old, or lies far in the future
 };
 
 const char *provider_health_name(enum provider_health health); // "good", "wrong_chain", …
@@ -197,14 +195,22 @@ const char *proof_fault_name(enum proof_fault fault); // "value", …
 // A provider as `status` shows it.
 struct gate_provider_status {
     enum provider_health health;
-    uint64_t head_number;   // of its newest answer; 0 if none
-    uint64_t head_time_s;   // timestamp of that block
-    uint64_t chain_id;      // what it said; 0 if it said nothing
-    uint32_t failures;      // in a row
-    uint64_t retry_in_ms;   // 0: now
-    uint64_t calls, faults; // since start
-    uint64_t disputes;      // times that it contradicted the others, or a proof, at one block
-    uint64_t proofs;        // batches of proofs that it gave and that held
+    uint64_t head_number;         // of its newest answer; 0 if none
+    uint64_t head_time_s;         // timestamp of that block
+    uint64_t chain_id;            // what it said; 0 if it said nothing
+    uint32_t failures;            // in a row
+    bool circuit_open;            // after so many that only a single call probes it
+    uint64_t retry_in_ms;         // 0: now
+    uint64_t calls, faults;       // since start
+    uint64_t rate_limits;         // times that it asked for less, since start
+    uint64_t bytes_out, bytes_in; // bodies, since start
+    uint64_t hour_calls, hour_bytes_out, hour_bytes_in; // of the last 55 to 60 minutes
+    uint32_t latency_ms;                                // smoothed; 0 until it has answered
+    uint32_t latency_last_ms;
+    uint64_t head_age_ms; // of its newest block, against chain time; 0 if there is none
+    enum reads_way way;   // how tokens are read from it
+    uint64_t disputes;    // times that it contradicted the others, or a proof, at one block
+    uint64_t proofs;      // batches of proofs that it gave and that held
     uint64_t proof_faults[PROOF_FAULTS];
 };
 

@@ -6,22 +6,6 @@
 
 #include <string.h>
 
-void gate_set_health(struct gate *gate, size_t provider, enum provider_health health)
-{
-    struct gate_provider *changed = &gate->providers[provider];
-    if (changed->health != health) {
-        changed->health = health;
-        changed->health_changed = true;
-    }
-}
-
-void gate_begin_checks(struct gate *gate, size_t provider)
-{
-    struct gate_provider *checked = &gate->providers[provider];
-    checked->checks_to_send = CHECK_ALL;
-    checked->checks_pending = CHECK_ALL;
-}
-
 static size_t calls_of(const struct gate *gate, size_t provider)
 {
     size_t count = 0;
@@ -58,6 +42,14 @@ static bool next_check(struct gate *gate, size_t provider, struct gate_inflight 
     return false;
 }
 
+// Tokens that one call to the provider may hold.
+static size_t tokens_max(const struct gate *gate, size_t provider)
+{
+    size_t each = gate->profile == PROFILE_ERC721 ? 1 : 2;
+    size_t tokens = gate_provider_reads(gate, provider, each * gate->chunk_max) / each;
+    return tokens == 0 ? 1 : tokens;
+}
+
 // Takes the due tokens in the order of their slots, as many as the most suspect among them allows.
 static bool next_tokens(
     struct gate *gate, size_t provider, struct mono now, struct gate_inflight *call)
@@ -65,7 +57,7 @@ static bool next_tokens(
     if (aggregates_of(gate, provider) >= GATE_AGGREGATES_PER_PROVIDER) {
         return false;
     }
-    size_t limit = gate->chunk_max;
+    size_t limit = tokens_max(gate, provider);
     call->count = 0;
     for (size_t i = 0; i < gate->config.tokens_max && call->count < limit; i++) {
         struct gate_answer *answer = gate_answer_of(gate, i, provider);
@@ -109,7 +101,8 @@ static bool next_reask(
         reask->providers &= (uint8_t)~bit;
         call->kind = CALL_REASK_TOKENS;
         call->disputer = (uint8_t)i;
-        call->count = reask->count < gate->chunk_max ? reask->count : (uint16_t)gate->chunk_max;
+        size_t most = tokens_max(gate, provider);
+        call->count = reask->count < most ? reask->count : (uint16_t)most;
         memcpy(call->refs, reask->refs, call->count * sizeof call->refs[0]);
         return true;
     }
@@ -120,7 +113,7 @@ static bool next_for_provider(
     struct gate *gate, size_t provider, struct mono now, struct gate_inflight *call)
 {
     struct gate_provider *asked = &gate->providers[provider];
-    if (!mono_due(asked->retry_at, now) || calls_of(gate, provider) >= GATE_CALLS_PER_PROVIDER) {
+    if (!gate_provider_open(asked, calls_of(gate, provider), now)) {
         return false;
     }
     if (next_check(gate, provider, call)) {
@@ -132,24 +125,51 @@ static bool next_for_provider(
 }
 
 static void write_tokens(
-    const struct gate *gate, const struct gate_inflight *call, struct writer *writer)
+    const struct gate *gate, const struct gate_inflight *call, struct reads_writer *reads)
 {
     const struct eth_address *contract = &gate->config.network.contract;
-    aggregate_begin(writer, call->id, call->with_access ? 2U * call->count : call->count);
+    reads_begin(reads, gate_call_reads(call));
     for (size_t i = 0; i < call->count; i++) {
         const struct token_id *token = &gate->tokens[call->refs[i].slot].id;
-        aggregate_add(writer, contract, abi_owner_of, token->bytes);
+        reads_add(reads, contract, abi_owner_of, token->bytes);
         if (call->with_access) {
-            aggregate_add(writer, contract, abi_node_access, token->bytes);
+            reads_add(reads, contract, abi_node_access, token->bytes);
         }
     }
-    const struct gate_reask *reask = &gate->providers[call->disputer].reask;
-    struct rpc_block pinned = rpc_block_of_hash(&reask->block_hash);
-    aggregate_end(writer, call->kind == CALL_REASK_TOKENS ? &pinned : NULL);
+    reads_end(reads);
+}
+
+size_t gate_call_reads(const struct gate_inflight *call)
+{
+    switch (call->kind) {
+    case CALL_TOKENS:
+    case CALL_REASK_TOKENS:
+        return call->with_access ? 2U * call->count : call->count;
+    case CALL_INTERFACE:
+        return 2;
+    case CALL_MEMBERS:
+        return call->count;
+    case CALL_CHAIN_ID:
+    case CALL_CODE_CONTRACT:
+    case CALL_CODE_AGGREGATOR:
+    case CALL_REASK_BLOCK:
+        break;
+    }
+    return 0;
+}
+
+const struct rpc_block *gate_call_pin(const struct gate_inflight *call)
+{
+    return call->kind == CALL_REASK_TOKENS ? &call->pin : NULL;
 }
 
 static void write_call(struct gate *gate, const struct gate_inflight *call, struct writer *writer)
 {
+    struct reads_writer reads = {.writer = writer,
+        .way = call->way,
+        .id = call->id,
+        .step = call->step,
+        .pin = gate_call_pin(call)};
     struct rpc_block reasked = rpc_block_of_number(call->first);
     switch (call->kind) {
     case CALL_CHAIN_ID:
@@ -163,14 +183,14 @@ static void write_call(struct gate *gate, const struct gate_inflight *call, stru
         return;
     case CALL_TOKENS:
     case CALL_REASK_TOKENS:
-        write_tokens(gate, call, writer);
+        write_tokens(gate, call, &reads);
         return;
     case CALL_REASK_BLOCK:
         rpc_write_block(writer, call->id, &reasked);
         return;
     case CALL_INTERFACE:
     case CALL_MEMBERS:
-        gate_enumeration_write(gate, call, writer);
+        gate_enumeration_write(gate, call, &reads);
         return;
     }
 }
@@ -178,10 +198,12 @@ static void write_call(struct gate *gate, const struct gate_inflight *call, stru
 static size_t reply_max(const struct gate_inflight *call)
 {
     enum { CODE_REPLY_MAX = 256 * 1024, BLOCK_REPLY_MAX = 1024 * 1024 };
+    size_t frame = call->way == READS_AGGREGATE ? GATE_REPLY_BASE : BLOCK_REPLY_MAX;
     switch (call->kind) {
     case CALL_CHAIN_ID:
-    case CALL_INTERFACE:
         return GATE_REPLY_BASE;
+    case CALL_INTERFACE:
+        return frame;
     case CALL_CODE_CONTRACT:
     case CALL_CODE_AGGREGATOR:
         return CODE_REPLY_MAX;
@@ -190,7 +212,7 @@ static size_t reply_max(const struct gate_inflight *call)
     case CALL_TOKENS:
     case CALL_REASK_TOKENS:
     case CALL_MEMBERS:
-        return GATE_REPLY_BASE + (size_t)call->count * GATE_REPLY_PER_TOKEN;
+        return frame + (size_t)call->count * GATE_REPLY_PER_TOKEN;
     }
     return GATE_REPLY_BASE;
 }
@@ -205,18 +227,21 @@ static struct gate_inflight *free_call(struct gate *gate)
     return NULL;
 }
 
+// A new call, or the next step of a series.
 static void send_call(
     struct gate *gate, struct gate_inflight *call, struct mono now, struct gate_call *ret)
 {
     struct writer writer = writer_of(gate->body, gate->body_capacity);
     call->used = true;
-    call->id = rng_u64(&gate->rng) >> (64 - RPC_ID_MAX_BITS);
+    call->waiting = false;
+    // A bit is left for the ids of a batch, which count up from this one.
+    call->id = rng_u64(&gate->rng) >> (65 - RPC_ID_MAX_BITS);
+    call->sent_at = now;
     call->deadline = mono_add(now, GATE_TIMEOUT_MS + GATE_GIVE_UP_MS);
-    call->with_access = gate->profile != PROFILE_ERC721;
     call->reply_max = reply_max(call);
     write_call(gate, call, &writer);
     ASSERT(writer_finish(&writer) == OK);
-    gate->providers[call->provider].calls++;
+    gate_meter_call(&gate->providers[call->provider], now, writer.size);
     *ret = (struct gate_call){
         .id = call->id,
         .provider = call->provider,
@@ -226,8 +251,34 @@ static void send_call(
     };
 }
 
+// The next step of a series under way.
+static bool next_step(struct gate *gate, struct mono now, struct gate_call *ret)
+{
+    for (size_t i = 0; i < gate->calls_max; i++) {
+        struct gate_inflight *call = &gate->calls[i];
+        if (call->used && call->waiting &&
+            mono_due(gate->providers[call->provider].retry_at, now)) {
+            send_call(gate, call, now, ret);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void begin_call(struct gate *gate, struct gate_inflight *call)
+{
+    const struct gate_provider *provider = &gate->providers[call->provider];
+    call->way = provider->way;
+    call->step = 0;
+    call->with_access = gate->profile != PROFILE_ERC721;
+    call->pin = rpc_block_of_hash(&gate->providers[call->disputer].reask.block_hash);
+}
+
 bool gate_next_call(struct gate *gate, struct now now, struct gate_call *ret)
 {
+    if (next_step(gate, now.mono, ret)) {
+        return true;
+    }
     struct gate_inflight *call = free_call(gate);
     for (size_t i = 0; call != NULL && i < gate->config.providers; i++) {
         size_t provider = gate->provider_turn;
@@ -236,12 +287,51 @@ bool gate_next_call(struct gate *gate, struct now now, struct gate_call *ret)
         call->first = 0;
         call->disputer = 0;
         if (next_for_provider(gate, provider, now.mono, call)) {
+            begin_call(gate, call);
             send_call(gate, call, now.mono, ret);
             return true;
         }
         gate->provider_turn = (provider + 1) % gate->config.providers;
     }
     return false;
+}
+
+void gate_question_begin(struct gate_question *question, size_t first)
+{
+    *question = (struct gate_question){.first = (uint8_t)first, .next_at = mono_never()};
+}
+
+bool gate_question_take(
+    struct gate *gate, struct gate_question *question, size_t provider, struct mono now)
+{
+    if (question->asked != 0 && !mono_due(question->next_at, now)) {
+        return false;
+    }
+    for (size_t i = 0; i < gate->config.providers; i++) {
+        size_t place = (question->first + i) % gate->config.providers;
+        uint8_t bit = (uint8_t)(1U << place);
+        const struct gate_provider *other = &gate->providers[place];
+        if ((question->asked & bit) != 0 || !other->checked || !mono_due(other->retry_at, now)) {
+            continue;
+        }
+        if (place != provider) {
+            return false; // another one's turn
+        }
+        question->asked |= bit;
+        question->next_at = mono_add(now, GATE_HEDGE_MS);
+        return true;
+    }
+    return false;
+}
+
+void gate_question_failed(struct gate_question *question, struct mono now)
+{
+    question->next_at = now;
+}
+
+struct mono gate_question_deadline(const struct gate_question *question)
+{
+    return question->asked == 0 ? mono_never() : question->next_at;
 }
 
 static void mark_poll(struct gate *gate, size_t provider)

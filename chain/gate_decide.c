@@ -228,7 +228,6 @@ static const char *next_step(enum verdict_reason reason)
         return "; check this machine's clock, then the providers in `deedmesh status`";
     case REASON_WRONG_CHAIN:
     case REASON_NO_CODE:
-    case REASON_NO_AGGREGATOR:
     case REASON_PROFILE:
         return "; check chain, contract and providers in the configuration";
     case REASON_CONTRACT:

@@ -216,33 +216,32 @@ bool gate_enumeration_call(struct gate *gate, size_t provider, struct gate_infli
     round->in_flight = true;
     call->kind = CALL_MEMBERS;
     call->first = round->next;
-    call->count = (uint16_t)chunk_of_round(gate);
+    call->count = (uint16_t)gate_provider_reads(gate, provider, chunk_of_round(gate));
     return true;
 }
 
 void gate_enumeration_write(
-    struct gate *gate, const struct gate_inflight *call, struct writer *writer)
+    struct gate *gate, const struct gate_inflight *call, struct reads_writer *reads)
 {
     const struct eth_address *contract = &gate->config.network.contract;
     uint8_t word[ABI_WORD];
+    reads_begin(reads, gate_call_reads(call));
     if (call->kind == CALL_INTERFACE) {
         struct writer argument = writer_of(word, sizeof word);
         memset(word, 0, sizeof word);
         write_u32(&argument, interface_enumerable); // bytes4 stands at the left of its word
-        aggregate_begin(writer, call->id, 2);
-        aggregate_add(writer, contract, abi_supports_interface, word);
-        aggregate_add(writer, contract, abi_total_supply, word);
-        aggregate_end(writer, NULL);
+        reads_add(reads, contract, abi_supports_interface, word);
+        reads_add(reads, contract, abi_total_supply, word);
+        reads_end(reads);
         return;
     }
     uint32_t selector =
         gate->enumeration.state == ENUMERATION_INDEX ? abi_token_by_index : abi_owner_of;
-    aggregate_begin(writer, call->id, call->count);
     for (size_t i = 0; i < call->count; i++) {
         abi_word_of_u64(call->first + i, word);
-        aggregate_add(writer, contract, selector, word);
+        reads_add(reads, contract, selector, word);
     }
-    aggregate_end(writer, NULL);
+    reads_end(reads);
 }
 
 static void take_interface(struct gate *gate, size_t provider, const struct aggregate *aggregate)
@@ -338,6 +337,15 @@ void gate_enumeration_reply(struct gate *gate, struct now now, const struct gate
         return;
     }
     take_members(gate, now, call, aggregate);
+}
+
+void gate_enumeration_again(struct gate *gate, const struct gate_inflight *call)
+{
+    if (call->kind == CALL_INTERFACE) {
+        gate->providers[call->provider].interface_due = true;
+    } else if (!is_stale(gate, call)) {
+        gate->enumeration.in_flight = false;
+    }
 }
 
 void gate_enumeration_failed(

@@ -59,22 +59,19 @@ static size_t count_equal(
 enum verdict_reason gate_silence(const struct gate *gate)
 {
     size_t unchecked = 0;
-    size_t counts[4] = {0};
-    static const enum verdict_reason reasons[4] = {
-        REASON_STALE_HEAD, REASON_NO_AGGREGATOR, REASON_NO_CODE, REASON_WRONG_CHAIN};
+    size_t counts[3] = {0};
+    static const enum verdict_reason reasons[3] = {
+        REASON_STALE_HEAD, REASON_NO_CODE, REASON_WRONG_CHAIN};
     for (size_t i = 0; i < gate->config.providers; i++) {
         switch (gate->providers[i].health) {
         case PROVIDER_STALE:
             counts[0]++;
             break;
-        case PROVIDER_NO_AGGREGATOR:
+        case PROVIDER_NO_CODE:
             counts[1]++;
             break;
-        case PROVIDER_NO_CODE:
-            counts[2]++;
-            break;
         case PROVIDER_WRONG_CHAIN:
-            counts[3]++;
+            counts[2]++;
             break;
         case PROVIDER_UNCHECKED:
         case PROVIDER_GOOD:
@@ -91,7 +88,7 @@ enum verdict_reason gate_silence(const struct gate *gate)
     }
     enum verdict_reason best = REASON_NO_ANSWER;
     size_t most = 0;
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 3; i++) {
         if (counts[i] > 0 && counts[i] >= most) {
             most = counts[i];
             best = reasons[i];

@@ -12,106 +12,6 @@ enum {
     WG_KEY_TEXT_MAX = 44,
 };
 
-// --- a provider's health ---
-
-static void back_off(struct gate *gate, size_t provider, struct mono now, uint64_t at_least_ms)
-{
-    struct gate_provider *failed = &gate->providers[provider];
-    uint32_t doublings =
-        failed->failures < GATE_BREAKER_FAILURES ? failed->failures : GATE_BREAKER_FAILURES + 1;
-    uint64_t base_ms = (uint64_t)GATE_BACKOFF_MIN_MS << doublings;
-    base_ms = base_ms > GATE_BACKOFF_MAX_MS ? GATE_BACKOFF_MAX_MS : base_ms;
-    uint64_t wait_ms =
-        GATE_BACKOFF_MIN_MS + rng_below(&gate->rng, base_ms - GATE_BACKOFF_MIN_MS + 1);
-    if (at_least_ms > GATE_RETRY_AFTER_MAX_MS) {
-        at_least_ms = GATE_RETRY_AFTER_MAX_MS;
-    }
-    failed->retry_at = mono_add(now, wait_ms > at_least_ms ? wait_ms : at_least_ms);
-    failed->backing_off = true;
-    if (failed->failures < UINT32_MAX) {
-        failed->failures++;
-    }
-}
-
-// No answer, or none that means anything: check it again before its next word counts.
-static void provider_failed(
-    struct gate *gate, size_t provider, struct mono now, const struct rpc_reply *reply)
-{
-    struct gate_provider *failed = &gate->providers[provider];
-    failed->faults++;
-    if (failed->backing_off && !mono_due(failed->retry_at, now)) {
-        return; // another call of the same outage
-    }
-    failed->checked = false;
-    failed->proven = false;
-    gate_begin_checks(gate, provider);
-    back_off(gate, provider, now, reply->retry_after_ms);
-    gate_set_health(
-        gate, provider, reply->outcome == RPC_ANSWERED ? PROVIDER_FAULTY : PROVIDER_UNREACHABLE);
-}
-
-static void provider_rate_limited(
-    struct gate *gate, size_t provider, struct mono now, const struct rpc_reply *reply)
-{
-    back_off(gate, provider, now, reply->retry_after_ms);
-    gate_set_health(gate, provider, PROVIDER_RATE_LIMITED);
-}
-
-// It serves something else: nothing that it said before counts either.
-static void provider_refused(
-    struct gate *gate, size_t provider, struct now now, enum provider_health health)
-{
-    struct gate_provider *refused = &gate->providers[provider];
-    refused->checked = false;
-    refused->proven = false;
-    refused->checks_to_send = 0;
-    refused->checks_pending = 0;
-    refused->check_due = mono_add(now.mono, GATE_CHECK_RETRY_MS);
-    refused->has_head = false;
-    refused->profile = PROFILE_DETECT;
-    refused->enumerable = VERDICT_UNKNOWN;
-    gate_set_health(gate, provider, health);
-    for (size_t i = 0; i < gate->config.tokens_max; i++) {
-        gate_answer_of(gate, i, provider)->value = (struct gate_value){.kind = ANSWER_NONE};
-    }
-    gate_review_all(gate, now.mono);
-}
-
-// A provider that has just shown to be alive did not like something in the calls that timed out.
-static void blame_suspects(struct gate *gate, size_t provider, struct mono now)
-{
-    for (size_t i = 0; i < gate->config.tokens_max; i++) {
-        struct gate_answer *answer = gate_answer_of(gate, i, provider);
-        if (answer->suspect == 1) {
-            answer->value = (struct gate_value){.kind = ANSWER_FAILED};
-            answer->read_at = now;
-            answer->not_before = mono_add(now, GATE_TOKEN_BACKOFF_MS);
-        }
-        if (answer->suspect != 0) {
-            answer->chunk_limit = answer->suspect > 1 ? answer->suspect / 2 : 1;
-            answer->suspect = 0;
-        }
-    }
-}
-
-static void provider_checked(struct gate *gate, size_t provider, struct now now)
-{
-    struct gate_provider *checked = &gate->providers[provider];
-    checked->check_due = mono_add(now.mono, GATE_CHECK_INTERVAL_MS);
-    if (checked->checked) {
-        return;
-    }
-    checked->checked = true;
-    gate_set_health(gate, provider, PROVIDER_GOOD);
-    blame_suspects(gate, provider, now.mono);
-    for (size_t i = 0; i < gate->config.tokens_max; i++) {
-        if (gate->tokens[i].used && gate->tokens[i].watched) {
-            gate_mark_due(gate, i, provider);
-        }
-    }
-    gate_review_all(gate, now.mono);
-}
-
 static uint8_t check_step(enum call_kind kind)
 {
     if (kind == CALL_CHAIN_ID) {
@@ -136,12 +36,12 @@ static void on_check(struct gate *gate, struct now now, const struct gate_inflig
     } else if (call->kind == CALL_CODE_CONTRACT) {
         health = answer->size > 0 ? health : PROVIDER_NO_CODE;
     } else {
-        health = answer->size > 0 ? health : PROVIDER_NO_AGGREGATOR;
+        gate_provider_aggregates(gate, call->provider, answer->size > 0);
     }
     if (health != PROVIDER_GOOD) {
-        provider_refused(gate, call->provider, now, health);
+        gate_provider_refused(gate, call->provider, now, health);
     } else if (provider->checks_pending == 0) {
-        provider_checked(gate, call->provider, now);
+        gate_provider_checked(gate, call->provider, now);
     }
 }
 
@@ -279,7 +179,12 @@ static void test_disputes(struct gate *gate, size_t slot, struct mono now)
         const struct gate_answer *answer = gate_usable_answer(gate, slot, i, now);
         if (answer != NULL && answer->value.kind != ANSWER_FAILED &&
             !gate_values_equal(gate, &answer->value, &newest->value)) {
-            ask_pinned(gate, slot, disputer, i, newest->block_number, now);
+            if (newest->loose) { // of no block that could be named: read both again
+                gate_mark_due(gate, slot, disputer);
+                gate_mark_due(gate, slot, i);
+            } else {
+                ask_pinned(gate, slot, disputer, i, newest->block_number, now);
+            }
             disputed = true;
         }
     }
@@ -319,12 +224,12 @@ static void count_dispute(
 
 // --- aggregates of tokens ---
 
-static void finish_reads(struct gate *gate, const struct gate_inflight *call)
+static void mark_reads(struct gate *gate, const struct gate_inflight *call, bool in_flight)
 {
     for (size_t i = 0; i < call->count; i++) {
         size_t slot = gate_ref_slot(gate, call->refs[i]);
         if (slot != SIZE_MAX) {
-            gate_answer_of(gate, slot, call->provider)->in_flight = false;
+            gate_answer_of(gate, slot, call->provider)->in_flight = in_flight;
         }
     }
 }
@@ -397,9 +302,17 @@ static void store_value(struct gate *gate, const struct gate_inflight *call, siz
         // Behind its own last word: a load balancer's slower half, or a disputer that lags.
         if (call->kind == CALL_REASK_TOKENS) {
             gate_mark_due(gate, slot, call->disputer);
+            return;
         }
-        return;
+        // Twice in a row it is a chain that went back: blocks were undone.
+        answer->behind++;
+        if (answer->behind < GATE_BEHIND_MAX) {
+            answer->due = true;
+            return;
+        }
     }
+    answer->behind = 0;
+    answer->loose = aggregate->loose;
     answer->value = *value;
     answer->block_number = aggregate->block_number;
     answer->block_time_s = aggregate->block_time_s;
@@ -414,13 +327,45 @@ static void store_value(struct gate *gate, const struct gate_inflight *call, siz
     gate_take_profile(gate, call->provider, profile_word(value));
 }
 
+// Of a token whose reads were not answered, each for itself: true. It is asked again, later if the
+// provider cannot answer for it.
+static bool take_unread(struct gate *gate, const struct gate_inflight *call, size_t index,
+    const struct aggregate *aggregate, size_t reads_each, struct mono now)
+{
+    const struct rpc_answer *reads = &aggregate->answers[index * reads_each];
+    bool limited = false;
+    bool failed = false;
+    for (size_t i = 0; i < reads_each; i++) {
+        // What there is no owner for has no access either.
+        bool matters = i == 0 || reads[0].verdict == RPC_RESULT;
+        limited = limited || (matters && reads[i].verdict == RPC_RATE_LIMITED);
+        failed =
+            failed ||
+            (matters && (reads[i].verdict == RPC_CALL_FAILED || reads[i].verdict == RPC_FAULT));
+    }
+    size_t slot = gate_ref_slot(gate, call->refs[index]);
+    if (slot == SIZE_MAX || (!limited && !failed)) {
+        return slot == SIZE_MAX;
+    }
+    if (limited) {
+        gate_mark_due(gate, slot, call->provider);
+    } else if (call->kind == CALL_TOKENS) {
+        token_failed(gate, call, index, now);
+    }
+    return true;
+}
+
 static void take_tokens(struct gate *gate, struct now now, const struct gate_inflight *call,
     const struct aggregate *aggregate)
 {
     size_t reads_each = aggregate->count / call->count;
+    bool own_gas = aggregate->answers != NULL; // each read is a call of its own
     for (size_t i = 0; i < call->count; i++) {
         struct gate_value value;
-        if (read_value(aggregate, i, reads_each, call->count == 1, &value)) {
+        if (own_gas && take_unread(gate, call, i, aggregate, reads_each, now.mono)) {
+            continue;
+        }
+        if (read_value(aggregate, i, reads_each, own_gas || call->count == 1, &value)) {
             store_value(gate, call, i, aggregate, &value, now.mono);
             continue;
         }
@@ -444,25 +389,6 @@ static void take_tokens(struct gate *gate, struct now now, const struct gate_inf
 }
 
 // --- replies ---
-
-static size_t reads_of(const struct gate_inflight *call)
-{
-    switch (call->kind) {
-    case CALL_TOKENS:
-    case CALL_REASK_TOKENS:
-        return call->with_access ? 2U * call->count : call->count;
-    case CALL_INTERFACE:
-        return 2;
-    case CALL_MEMBERS:
-        return call->count;
-    case CALL_CHAIN_ID:
-    case CALL_CODE_CONTRACT:
-    case CALL_CODE_AGGREGATOR:
-    case CALL_REASK_BLOCK:
-        break;
-    }
-    return 0;
-}
 
 static enum rpc_form form_of(enum call_kind kind)
 {
@@ -519,7 +445,7 @@ static void on_refusal(struct gate *gate, struct now now, const struct gate_infl
     if (is_check || provider->call_failures > GATE_CALL_FAILURES_MAX) {
         provider->call_failures = 0;
         abandon(gate, now, call);
-        provider_failed(gate, call->provider, now.mono, reply);
+        gate_provider_failed(gate, call->provider, now.mono, reply);
     } else if (call->kind == CALL_TOKENS) {
         halve(gate, call, now.mono);
         if (call->count == 1 && !provider->proven) {
@@ -532,53 +458,87 @@ static void on_refusal(struct gate *gate, struct now now, const struct gate_infl
     }
 }
 
+// Whose company met a timeout; in a series it is known whose read it was.
+static void mark_suspects(struct gate *gate, const struct gate_inflight *call)
+{
+    bool series = call->way == READS_SERIES;
+    size_t step = (size_t)call->step - READS_FRAME_FIRST; // before the reads: of no token
+    for (size_t i = 0; i < call->count; i++) {
+        size_t slot = gate_ref_slot(gate, call->refs[i]);
+        if (slot == SIZE_MAX || (series && step / (call->with_access ? 2 : 1) != i)) {
+            continue;
+        }
+        gate_answer_of(gate, slot, call->provider)->suspect = series ? 1 : call->count;
+    }
+}
+
 static void on_fault(struct gate *gate, struct now now, const struct gate_inflight *call,
     const struct rpc_reply *reply)
 {
     if (call->kind == CALL_TOKENS && reply->outcome == RPC_TIMEOUT) {
-        for (size_t i = 0; i < call->count; i++) {
-            size_t slot = gate_ref_slot(gate, call->refs[i]);
-            if (slot != SIZE_MAX) {
-                gate_answer_of(gate, slot, call->provider)->suspect = call->count;
-            }
-        }
+        mark_suspects(gate, call);
     }
     abandon(gate, now, call);
-    provider_failed(gate, call->provider, now.mono, reply);
+    gate_provider_failed(gate, call->provider, now.mono, reply);
+}
+
+// The provider takes no batch of that size, or none at all: the same again in smaller ones.
+static void on_refused_batch(struct gate *gate, const struct gate_inflight *call)
+{
+    gate_provider_refused_batch(gate, call->provider, gate_call_reads(call));
+    if (call->kind == CALL_INTERFACE || call->kind == CALL_MEMBERS) {
+        gate_enumeration_again(gate, call);
+    } else {
+        read_again(gate, call, 0);
+    }
+}
+
+static void on_rate_limit(struct gate *gate, struct now now, const struct gate_inflight *call,
+    const struct rpc_reply *reply)
+{
+    abandon(gate, now, call);
+    if (!gate->providers[call->provider].checked) {
+        gate_begin_checks(gate, call->provider);
+    }
+    if (call->way == READS_BATCH && gate_call_reads(call) > GATE_LIMITED_READS) {
+        gate_provider_refused_batch(gate, call->provider, gate_call_reads(call));
+    }
+    gate_provider_rate_limited(gate, call->provider, now.mono, reply);
+}
+
+// A block that counts; false if the answers that came with it say nothing.
+static bool take_frame(struct gate *gate, struct now now, const struct gate_inflight *call,
+    const struct aggregate *aggregate)
+{
+    struct gate_provider *provider = &gate->providers[call->provider];
+    if (aggregate->chain_id != 0 && aggregate->chain_id != gate->config.network.chain_id) {
+        provider->chain_id = aggregate->chain_id;
+        abandon(gate, now, call);
+        gate_provider_refused(gate, call->provider, now, PROVIDER_WRONG_CHAIN);
+        return false;
+    }
+    if (gate_head_fresh(gate, aggregate->block_time_s, now)) {
+        return true;
+    }
+    provider->head_number = aggregate->block_number;
+    provider->head_time_s = aggregate->block_time_s;
+    provider->has_head = false;
+    gate_set_health(gate, call->provider, PROVIDER_STALE);
+    if (call->kind == CALL_INTERFACE || call->kind == CALL_MEMBERS) {
+        gate_enumeration_failed(gate, now, call, false);
+    }
+    return false;
 }
 
 static void on_aggregate(struct gate *gate, struct now now, const struct gate_inflight *call,
-    const struct rpc_answer *answer, const struct rpc_reply *reply)
+    const struct aggregate *aggregate)
 {
     struct gate_provider *provider = &gate->providers[call->provider];
-    struct aggregate aggregate;
     if (!provider->checked) {
         abandon(gate, now, call);
         return;
     }
-    if (answer->size == 0) {
-        abandon(gate, now, call);
-        provider_refused(gate, call->provider, now, PROVIDER_NO_AGGREGATOR);
-        return;
-    }
-    enum status status =
-        aggregate_open(span_of(answer->data, answer->size), reads_of(call), &aggregate);
-    if (status != OK) {
-        if (status == ERR_NOT_FOUND) {
-            on_refusal(gate, now, call, reply);
-        } else {
-            on_fault(gate, now, call, reply);
-        }
-        return;
-    }
-    if (!gate_head_fresh(gate, aggregate.block_time_s, now)) {
-        provider->head_number = aggregate.block_number;
-        provider->head_time_s = aggregate.block_time_s;
-        provider->has_head = false;
-        gate_set_health(gate, call->provider, PROVIDER_STALE);
-        if (call->kind == CALL_INTERFACE || call->kind == CALL_MEMBERS) {
-            gate_enumeration_failed(gate, now, call, false);
-        }
+    if (!take_frame(gate, now, call, aggregate)) {
         return;
     }
     provider->failures = 0;
@@ -586,18 +546,122 @@ static void on_aggregate(struct gate *gate, struct now now, const struct gate_in
     provider->proven = true;
     gate_set_health(gate, call->provider, PROVIDER_GOOD);
     if (call->kind == CALL_INTERFACE || call->kind == CALL_MEMBERS) {
-        gate_enumeration_reply(gate, now, call, &aggregate);
+        gate_enumeration_reply(gate, now, call, aggregate);
         return;
     }
     if (call->kind == CALL_TOKENS) {
         gate_take_head(
-            gate, call->provider, aggregate.block_number, aggregate.block_time_s, now.mono);
+            gate, call->provider, aggregate->block_number, aggregate->block_time_s, now.mono);
     }
-    if (aggregate.starved) {
+    if (aggregate->starved) {
         halve(gate, call, now.mono);
     } else {
-        take_tokens(gate, now, call, &aggregate);
+        take_tokens(gate, now, call, aggregate);
     }
+}
+
+static void on_aggregate_answer(struct gate *gate, struct now now, const struct gate_inflight *call,
+    const struct rpc_answer *answer, const struct rpc_reply *reply)
+{
+    struct aggregate aggregate;
+    if (!gate->providers[call->provider].checked) {
+        abandon(gate, now, call);
+        return;
+    }
+    if (answer->size == 0) { // no code there: the aggregator is gone, or never was
+        gate_provider_aggregates(gate, call->provider, false);
+        on_refused_batch(gate, call);
+        return;
+    }
+    enum status status =
+        aggregate_open(span_of(answer->data, answer->size), gate_call_reads(call), &aggregate);
+    if (status == OK) {
+        on_aggregate(gate, now, call, &aggregate);
+    } else if (status == ERR_NOT_FOUND) {
+        on_refusal(gate, now, call, reply);
+    } else {
+        on_fault(gate, now, call, reply);
+    }
+}
+
+// The answers to a batch or a series are complete, or it was lost: `verdict`.
+static void on_answers(struct gate *gate, struct now now, const struct gate_inflight *call,
+    const struct reads_answers *answers, enum rpc_verdict verdict, const struct rpc_reply *reply)
+{
+    struct aggregate aggregate;
+    struct reads_outcome outcome = {.none = false};
+    bool whole = verdict == RPC_RESULT;
+    if (whole) {
+        verdict =
+            reads_open(answers, gate_call_reads(call), gate_call_pin(call), &aggregate, &outcome);
+    }
+    switch (verdict) {
+    case RPC_RESULT:
+        if (outcome.none && !outcome.rate_limited) {
+            on_refusal(gate, now, call, reply);
+        } else if (outcome.none) {
+            on_rate_limit(gate, now, call, reply);
+        } else {
+            on_aggregate(gate, now, call, &aggregate);
+            if (outcome.rate_limited) {
+                gate_provider_rate_limited(gate, call->provider, now.mono, reply);
+            }
+        }
+        return;
+    case RPC_REVERTED:
+    case RPC_CALL_FAILED:
+        if (!whole && call->way == READS_BATCH && reply->outcome == RPC_ANSWERED) {
+            on_refused_batch(gate, call);
+        } else {
+            on_refusal(gate, now, call, reply);
+        }
+        return;
+    case RPC_RATE_LIMITED:
+        on_rate_limit(gate, now, call, reply);
+        return;
+    case RPC_FAULT:
+        on_fault(gate, now, call, reply);
+        return;
+    }
+}
+
+static void on_batch(struct gate *gate, struct now now, const struct gate_inflight *call,
+    const struct rpc_reply *reply)
+{
+    size_t reads = gate_call_reads(call);
+    struct reads_answers *answers =
+        reads_answers_new(reads_requests(READS_BATCH, reads, gate_call_pin(call)));
+    enum rpc_verdict verdict = RPC_CALL_FAILED; // no memory: in smaller ones
+    if (answers != NULL) {
+        verdict = reads_take_batch(answers, reply, call->id, reads);
+    }
+    on_answers(gate, now, call, answers, verdict, reply);
+    reads_answers_free(answers);
+}
+
+// True if the series goes on with its next step.
+static bool on_step(
+    struct gate *gate, struct now now, struct gate_inflight *call, const struct rpc_reply *reply)
+{
+    size_t steps = reads_requests(READS_SERIES, gate_call_reads(call), gate_call_pin(call));
+    enum rpc_verdict verdict = RPC_CALL_FAILED;
+    if (call->answers == NULL) {
+        call->answers = reads_answers_new(steps);
+    }
+    if (call->answers != NULL) {
+        verdict = reads_take_step(call->answers, call->step, reply, call->id);
+        bool answered = verdict == RPC_RESULT || verdict == RPC_REVERTED ||
+                        (verdict == RPC_CALL_FAILED && call->step > 0);
+        if (answered && ++call->step < steps) {
+            call->waiting = true;
+            return true;
+        }
+        verdict = answered ? RPC_RESULT : verdict;
+    }
+    on_answers(gate, now, call, call->answers, verdict, reply);
+    reads_answers_free(call->answers);
+    call->answers = NULL;
+    return false;
 }
 
 static void on_result(struct gate *gate, struct now now, const struct gate_inflight *call,
@@ -620,7 +684,7 @@ static void on_result(struct gate *gate, struct now now, const struct gate_infli
     case CALL_REASK_TOKENS:
     case CALL_INTERFACE:
     case CALL_MEMBERS:
-        on_aggregate(gate, now, call, answer, reply);
+        on_aggregate_answer(gate, now, call, answer, reply);
         return;
     }
 }
@@ -639,17 +703,28 @@ static void on_answer(struct gate *gate, struct now now, const struct gate_infli
         on_refusal(gate, now, call, reply);
         break;
     case RPC_RATE_LIMITED:
-        abandon(gate, now, call);
-        if (!gate->providers[call->provider].checked) {
-            gate_begin_checks(gate, call->provider);
-        }
-        provider_rate_limited(gate, call->provider, now.mono, reply);
+        on_rate_limit(gate, now, call, reply);
         break;
     case RPC_FAULT:
         on_fault(gate, now, call, reply);
         break;
     }
     rpc_answer_clear(&answer);
+}
+
+// True if the call is done.
+static bool take_reply(
+    struct gate *gate, struct now now, struct gate_inflight *call, const struct rpc_reply *reply)
+{
+    bool reads = gate_call_reads(call) > 0;
+    if (reads && call->way == READS_BATCH) {
+        on_batch(gate, now, call, reply);
+    } else if (reads && call->way == READS_SERIES) {
+        return !on_step(gate, now, call, reply);
+    } else {
+        on_answer(gate, now, call, reply);
+    }
+    return true;
 }
 
 void gate_on_reply(struct gate *gate, struct now now, uint64_t id, const struct rpc_reply *reply)
@@ -665,10 +740,17 @@ void gate_on_reply(struct gate *gate, struct now now, uint64_t id, const struct 
             bounded.outcome = RPC_TOO_LARGE;
             bounded.body = span_of(NULL, 0);
         }
+        gate_meter_reply(&gate->providers[call->provider], now.mono, call->sent_at, &bounded);
         if (call->kind == CALL_TOKENS) {
-            finish_reads(gate, call);
+            mark_reads(gate, call, false);
         }
-        on_answer(gate, now, call, &bounded);
+        if (!take_reply(gate, now, call, &bounded)) {
+            call->used = true;
+            if (call->kind == CALL_TOKENS) {
+                mark_reads(gate, call, true);
+            }
+            return;
+        }
         if (call->kind == CALL_TOKENS || call->kind == CALL_REASK_TOKENS) {
             review_call(gate, call, now.mono);
         } else if (!gate->providers[call->provider].checked) {

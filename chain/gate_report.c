@@ -67,8 +67,6 @@ const char *verdict_reason_name(enum verdict_reason reason)
         return "wrong_chain";
     case REASON_NO_CODE:
         return "no_code";
-    case REASON_NO_AGGREGATOR:
-        return "no_aggregator";
     case REASON_PROFILE:
         return "profile";
     case REASON_CONTRACT:
@@ -102,8 +100,6 @@ const char *provider_health_name(enum provider_health health)
         return "wrong_chain";
     case PROVIDER_NO_CODE:
         return "no_code";
-    case PROVIDER_NO_AGGREGATOR:
-        return "no_aggregator";
     case PROVIDER_STALE:
         return "stale";
     }
@@ -299,15 +295,27 @@ struct gate_provider_status gate_provider_status(
 {
     ASSERT(provider < gate->config.providers);
     const struct gate_provider *shown = &gate->providers[provider];
-    return (struct gate_provider_status){
+    uint64_t head_ms = shown->head_time_s * 1000;
+    uint64_t time_ms = gate_time(gate, now).ms;
+    struct gate_provider_status status = {
         .health = shown->health,
         .head_number = shown->head_number,
         .head_time_s = shown->head_time_s,
         .chain_id = shown->chain_id,
         .failures = shown->failures,
+        .circuit_open = shown->failures >= GATE_BREAKER_FAILURES,
         .retry_in_ms = mono_since(now.mono, shown->retry_at),
         .calls = shown->calls,
         .faults = shown->faults,
         .disputes = shown->disputes,
+        .rate_limits = shown->rate_limits,
+        .bytes_out = shown->bytes_out,
+        .bytes_in = shown->bytes_in,
+        .latency_ms = shown->latency_x8_ms / GATE_LATENCY_SHARE,
+        .latency_last_ms = shown->latency_last_ms,
+        .head_age_ms = head_ms != 0 && head_ms < time_ms ? time_ms - head_ms : 0,
+        .way = shown->way,
     };
+    gate_meter_hour(shown, now.mono, &status);
+    return status;
 }

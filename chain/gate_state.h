@@ -2,11 +2,10 @@
 //
 // The gate's own fields, for the files of the gate: gate.c (tables), gate_read.c (answers to
 // readings, chain time), gate_decide.c (verdicts, floors), gate_call.c (what to ask next),
-// gate_reply.c (what the answers say), gate_detail.c (what lists show beside), gate_enumerate.c
-// (members), gate_persist.c, gate_report.c.
+// gate_provider.c (health, back-off, meters), gate_reply.c (what the answers say), gate_detail.c
+// (what lists show beside), gate_enumerate.c (members), gate_persist.c, gate_report.c.
 #pragma once
 
-#include "chain/aggregate.h"
 #include "chain/gate.h"
 
 enum {
@@ -17,14 +16,21 @@ enum {
     GATE_BACKOFF_MIN_MS = 500,
     GATE_BACKOFF_MAX_MS = 30000,
     GATE_RETRY_AFTER_MAX_MS = 600000,
-    GATE_BREAKER_FAILURES = 5,     // from here on, only the longest back-off
+    GATE_BREAKER_FAILURES = 5,     // from here on the longest back-off, and one call at a time
     GATE_CALL_FAILURES_MAX = 16,   // refused calls in a row that make a provider faulty
     GATE_TOKEN_BACKOFF_MS = 30000, // for a token that spoils even a call of its own
     GATE_REASK_PAUSE_MS = 1000,    // between two re-asks of a token on one provider's word
     GATE_DISPUTE_PAUSE_MS = 60000, // the same, once others have contradicted that word
     GATE_REASK_MAX_MS = 10000,
     GATE_TIMEOUT_MS = 3000,
-    GATE_GIVE_UP_MS = 5000, // after the timeout, for an edge that never reports
+    GATE_GIVE_UP_MS = 5000,  // after the timeout, for an edge that never reports
+    GATE_BEHIND_MAX = 2,     // answers of older blocks in a row that are believed
+    GATE_HEDGE_MS = 1000,    // until the next provider is asked what one is enough for
+    GATE_SERIES_READS = 16,  // reads that are made one after the other under one head
+    GATE_LIMITED_READS = 20, // a batch is not made smaller than this for a rate limit
+    GATE_LATENCY_SHARE = 8,  // the newest latency's share in the smoothed one: 1/8
+    GATE_METER_SLOTS = 12,
+    GATE_METER_SLOT_MS = 300000,
     GATE_CALLS_PER_PROVIDER = 6,
     GATE_AGGREGATES_PER_PROVIDER = 2,
     GATE_ENUMERATE_CHUNK = 32, // ids in the first call of a search; then twice as many
@@ -73,6 +79,8 @@ struct gate_answer {
     struct mono read_at;
     bool due;
     bool in_flight;
+    bool loose;                 // read one by one: of this block or a later one
+    uint8_t behind;             // newer answers of older blocks, in a row
     struct mono not_before;     // of the next read; after a failure of the token's own
     uint16_t chunk_limit;       // in how large a company it may be read; 0 = any
     uint16_t suspect;           // size of the company in which it last met a timeout; 0 = none
@@ -123,6 +131,12 @@ enum call_kind {
 
 struct gate_inflight {
     bool used;
+    bool waiting; // a series whose next step is to be sent
+    enum reads_way way;
+    uint16_t step;
+    struct reads_answers *answers; // READS_SERIES: of the steps so far, owned
+    struct rpc_block pin;          // CALL_REASK_TOKENS
+    struct mono sent_at;
     uint64_t id;
     enum call_kind kind;
     uint8_t provider;
@@ -154,6 +168,16 @@ struct gate_reask {
     struct mono until;
 };
 
+// Calls and bytes of the last hour, in slots of five minutes.
+struct gate_meter {
+    uint64_t newest; // mono time / GATE_METER_SLOT_MS
+    struct {
+        uint32_t calls;
+        uint32_t bytes_out;
+        uint32_t bytes_in;
+    } slots[GATE_METER_SLOTS];
+};
+
 struct gate_provider {
     enum provider_health health;
     bool health_changed;
@@ -179,7 +203,23 @@ struct gate_provider {
     uint64_t calls;
     uint64_t faults;
     uint64_t disputes;
+    uint64_t rate_limits;
+    uint64_t bytes_out;
+    uint64_t bytes_in;
+    uint32_t latency_x8_ms; // smoothed, times GATE_LATENCY_SHARE
+    uint32_t latency_last_ms;
+    enum reads_way way;
+    uint16_t batch_reads; // READS_BATCH: so many may go in one, as far as is known
+    struct gate_meter meter;
     struct gate_reask reask;
+};
+
+// A question that any one provider may answer: asked of `first`, after GATE_HEDGE_MS, or at once
+// when that one fails, of the next one that can be asked as well, and so on.
+struct gate_question {
+    uint8_t first;
+    uint8_t asked; // bit mask
+    struct mono next_at;
 };
 
 enum member_state {
@@ -281,9 +321,47 @@ void gate_take_head(
 // The provider has spoken on the profile; adopts it once a quorum says the same.
 void gate_take_profile(struct gate *gate, size_t provider, enum contract_profile profile);
 
-// gate_call.c
+// gate_provider.c
 void gate_set_health(struct gate *gate, size_t provider, enum provider_health health);
 void gate_begin_checks(struct gate *gate, size_t provider);
+// No answer, or none that means anything: check it again before its next word counts.
+void gate_provider_failed(
+    struct gate *gate, size_t provider, struct mono now, const struct rpc_reply *reply);
+void gate_provider_rate_limited(
+    struct gate *gate, size_t provider, struct mono now, const struct rpc_reply *reply);
+// It serves something else: nothing that it said before counts either.
+void gate_provider_refused(
+    struct gate *gate, size_t provider, struct now now, enum provider_health health);
+// It has passed all checks.
+void gate_provider_checked(struct gate *gate, size_t provider, struct now now);
+// Multicall3 is there, or is not.
+void gate_provider_aggregates(struct gate *gate, size_t provider, bool aggregates);
+// It does not take a batch of so many reads.
+void gate_provider_refused_batch(struct gate *gate, size_t provider, size_t reads);
+// How many reads it takes in one call, `most` at most.
+size_t gate_provider_reads(const struct gate *gate, size_t provider, size_t most);
+// True if calls may be sent to it now, `in_flight` being under way.
+bool gate_provider_open(const struct gate_provider *provider, size_t in_flight, struct mono now);
+void gate_meter_call(struct gate_provider *provider, struct mono now, size_t bytes_out);
+// Fills in hour_calls and the hour's bytes.
+void gate_meter_hour(
+    const struct gate_provider *provider, struct mono now, struct gate_provider_status *ret);
+void gate_meter_reply(struct gate_provider *provider, struct mono now, struct mono sent_at,
+    const struct rpc_reply *reply);
+
+// gate_call.c
+// How many reads of contracts the call consists of; 0: it is of another kind.
+size_t gate_call_reads(const struct gate_inflight *call);
+// The block that it is pinned to, or NULL.
+const struct rpc_block *gate_call_pin(const struct gate_inflight *call);
+void gate_question_begin(struct gate_question *question, size_t first);
+// True if `provider` is to be asked now; from then on it has been.
+bool gate_question_take(
+    struct gate *gate, struct gate_question *question, size_t provider, struct mono now);
+// Whom it was asked of has failed: the next one's turn.
+void gate_question_failed(struct gate_question *question, struct mono now);
+// When another provider may be asked; mono_never if it was not asked at all.
+struct mono gate_question_deadline(const struct gate_question *question);
 
 // gate_detail.c
 // `place` is that of the token's getNodeAccess, which could be read, among the results.
@@ -293,9 +371,11 @@ void gate_take_detail(struct gate *gate, size_t slot, size_t provider,
 // gate_enumerate.c
 bool gate_enumeration_call(struct gate *gate, size_t provider, struct gate_inflight *call);
 void gate_enumeration_write(
-    struct gate *gate, const struct gate_inflight *call, struct writer *writer);
+    struct gate *gate, const struct gate_inflight *call, struct reads_writer *reads);
 void gate_enumeration_reply(struct gate *gate, struct now now, const struct gate_inflight *call,
     const struct aggregate *aggregate);
+// The same again, in the way that the provider is read by now.
+void gate_enumeration_again(struct gate *gate, const struct gate_inflight *call);
 // The call came to nothing: the provider failed, or (refused) cannot do this call.
 void gate_enumeration_failed(
     struct gate *gate, struct now now, const struct gate_inflight *call, bool refused);

@@ -164,6 +164,12 @@ static bool parse_block_hash(const json_t *result, struct rpc_answer *ret)
            hex_parse(span_of(digits, count), ret->hash.bytes, sizeof ret->hash.bytes) == OK;
 }
 
+// No such block: an answer that some nodes give while others know it.
+static bool is_no_block(const json_t *result, enum rpc_form form)
+{
+    return (form == RPC_BLOCK_HASH || form == RPC_HEAD) && json_is_null(result);
+}
+
 static bool parse_result(json_t *result, enum rpc_form form, struct rpc_answer *ret)
 {
     switch (form) {
@@ -204,9 +210,13 @@ static void parse_object(
     }
     if (error != NULL) {
         parse_error(error, same_id, ret);
-    } else if (same_id && http_status >= 200 && http_status < 300 &&
-               parse_result(json_object_get(root, "result"), form, ret)) {
-        ret->verdict = RPC_RESULT;
+    } else if (same_id && http_status >= 200 && http_status < 300) {
+        json_t *result = json_object_get(root, "result");
+        if (is_no_block(result, form)) {
+            ret->verdict = RPC_CALL_FAILED;
+        } else if (parse_result(result, form, ret)) {
+            ret->verdict = RPC_RESULT;
+        }
     }
 }
 

@@ -37,7 +37,7 @@ enum rpc_verdict {
 enum rpc_form {
     RPC_DATA,       // a hex string of whole bytes, "0x" included
     RPC_QUANTITY,   // a hex number of at most 64 bits: "0x0", or without leading zeroes
-    RPC_BLOCK_HASH, // a block; its hash is taken
+    RPC_BLOCK_HASH, // a block; its hash is taken. null, no such block, is RPC_CALL_FAILED
     RPC_HEAD,       // a block; its number and timestamp too
     RPC_JSON,       // anything, null included: the caller reads it by jansson
 };

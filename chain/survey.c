@@ -167,8 +167,7 @@ static void on_enumerated(struct survey *survey, struct now now, bool bounded)
 static bool is_passing(enum verdict_reason reason)
 {
     return reason == REASON_NOT_READ || reason == REASON_NO_ANSWER || reason == REASON_STALE_HEAD ||
-           reason == REASON_WRONG_CHAIN || reason == REASON_NO_CODE ||
-           reason == REASON_NO_AGGREGATOR;
+           reason == REASON_WRONG_CHAIN || reason == REASON_NO_CODE;
 }
 
 static void ask_again(struct survey *survey, struct row *row, struct now now)

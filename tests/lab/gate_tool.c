@@ -157,9 +157,10 @@ static void print_status(const struct tool *tool, struct now now)
         struct gate_provider_status status = gate_provider_status(tool->gate, i, now);
         (void)printf("%s{\"health\":\"%s\",\"head\":%" PRIu64 ",\"calls\":%" PRIu64
                      ",\"faults\":%" PRIu64 ",\"disputes\":%" PRIu64 ",\"retry_in_ms\":%" PRIu64
-                     "}",
+                     ",\"way\":\"%s\"}",
             i == 0 ? "" : ",", provider_health_name(status.health), status.head_number,
-            status.calls, status.faults, status.disputes, status.retry_in_ms);
+            status.calls, status.faults, status.disputes, status.retry_in_ms,
+            reads_way_name(status.way));
     }
     (void)printf("]}\n");
 }

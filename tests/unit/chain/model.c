@@ -154,7 +154,7 @@ static bool execute_owner_of(struct execution *run, const struct model_token *to
     case TRICK_QUIET:
         return false;
     case TRICK_SHY:
-        if (run->calls > 3) { // more than itself between the timestamps
+        if (run->calls > 4) { // more than itself and the frame
             return false;
         }
         break;
@@ -229,6 +229,9 @@ static bool execute(struct execution *run, struct span data, struct bytes *ret)
     switch (selector) {
     case 0x0f28c97d:
         put_word(ret, block_time_s(run->model, run->block));
+        return true;
+    case 0x3408e470:
+        put_word(ret, run->provider->chain_id);
         return true;
     case 0x6352211e:
         return execute_owner_of(run, token, owner, ret);
@@ -317,41 +320,73 @@ static uint64_t head_of(const struct model *model, const struct model_provider *
     return provider->frozen ? provider->frozen_block : model_block(model) - provider->lag_blocks;
 }
 
+// The block that a call is pinned to, in `run`; false if this provider does not know it.
+static bool pin_block(struct execution *run, json_t *name)
+{
+    json_t *pin = json_object_get(name, "blockHash");
+    if (pin == NULL) {
+        assert_string_equal(json_string_value(name), "latest");
+        return true;
+    }
+    struct bytes hash = bytes_of_hex(json_string_value(pin));
+    assert_int_equal(hash.size, 32);
+    uint64_t block = word_at(span_of(hash.data, hash.size), 0);
+    free(hash.data);
+    run->provider->pinned++;
+    if (block > run->block) {
+        return false;
+    }
+    run->block = block;
+    return true;
+}
+
 // False if the call hangs.
 static bool answer_call(
     struct model *model, struct model_provider *provider, json_t *params, struct bytes *ret)
 {
     struct execution run = {
         .model = model, .provider = provider, .block = head_of(model, provider), .gas = GAS_LIMIT};
-    json_t *pin = json_object_get(json_array_get(params, 1), "blockHash");
     provider->aggregates++;
-    if (pin != NULL) {
-        struct bytes hash = bytes_of_hex(json_string_value(pin));
-        assert_int_equal(hash.size, 32);
-        uint64_t block = word_at(span_of(hash.data, hash.size), 0);
-        free(hash.data);
-        provider->pinned++;
-        if (block > run.block) {
-            put_text(ret, "\"error\":{\"code\":-32001,\"message\":\"Resource not found\"}");
-            return true;
-        }
-        run.block = block;
+    if (!pin_block(&run, json_array_get(params, 1))) {
+        put_text(ret, "\"error\":{\"code\":-32001,\"message\":\"Resource not found\"}");
+        return true;
     }
+    const char *to = json_string_value(json_object_get(json_array_get(params, 0), "to"));
     const char *hex = json_string_value(json_object_get(json_array_get(params, 0), "data"));
     struct bytes data = bytes_of_hex(hex);
     struct bytes result = {0};
-    if (!provider->no_aggregator) {
+    bool success = true;
+    if (strstr(to, "0xca11bde0") == NULL) {
+        success = execute(&run, span_of(data.data, data.size), &result);
+    } else if (!provider->no_aggregator) {
         execute_aggregate(&run, span_of(data.data, data.size), &result);
     }
     if (provider->fault == FAULT_SHORT_DATA) {
         result.size /= 2;
     }
-    put_text(ret, "\"result\":\"0x");
+    put_text(ret, success
+                      ? "\"result\":\"0x"
+                      : "\"error\":{\"code\":3,\"message\":\"execution reverted\",\"data\":\"0x");
     put_hex(ret, result.data, result.size);
-    put_text(ret, "\"");
+    put_text(ret, success ? "\"" : "\"}");
     free(data.data);
     free(result.data);
     return !run.hangs;
+}
+
+static void answer_block(
+    struct model *model, const struct model_provider *provider, uint64_t block, struct bytes *ret)
+{
+    char text[200];
+    if (block > head_of(model, provider)) {
+        put_text(ret, "\"result\":null");
+        return;
+    }
+    (void)snprintf(text, sizeof text,
+        "\"result\":{\"number\":\"0x%" PRIx64 "\",\"hash\":\"0x%064" PRIx64
+        "\",\"timestamp\":\"0x%" PRIx64 "\"}",
+        block, block, block_time_s(model, block));
+    put_text(ret, text);
 }
 
 static bool answer_method(struct model *model, struct model_provider *provider, const char *method,
@@ -370,12 +405,23 @@ static bool answer_method(struct model *model, struct model_provider *provider, 
         put_text(ret, empty ? "\"result\":\"0x\"" : "\"result\":\"0x6080\"");
         return true;
     }
-    if (strcmp(method, "eth_getBlockByNumber") == 0) {
-        const char *number = json_string_value(json_array_get(params, 0));
-        (void)snprintf(text, sizeof text,
-            "\"result\":{\"number\":\"%s\",\"hash\":\"0x%064" PRIx64 "\"}", number,
-            (uint64_t)strtoull(number, NULL, 16));
+    if (strcmp(method, "eth_blockNumber") == 0) {
+        (void)snprintf(text, sizeof text, "\"result\":\"0x%" PRIx64 "\"",
+            head_of(model, provider) + (provider->moves ? 1 : 0));
         put_text(ret, text);
+        return true;
+    }
+    if (strcmp(method, "eth_getBlockByNumber") == 0) {
+        const char *name = json_string_value(json_array_get(params, 0));
+        bool latest = strcmp(name, "latest") == 0;
+        answer_block(model, provider,
+            latest ? head_of(model, provider) : (uint64_t)strtoull(name, NULL, 16), ret);
+        return true;
+    }
+    if (strcmp(method, "eth_getBlockByHash") == 0) {
+        const char *hash = json_string_value(json_array_get(params, 0));
+        assert_int_equal(strlen(hash), 66);
+        answer_block(model, provider, (uint64_t)strtoull(hash + 50, NULL, 16), ret);
         return true;
     }
     assert_string_equal(method, "eth_call");
@@ -462,6 +508,62 @@ static bool answer_fault(enum model_fault fault, uint64_t id, struct model_reply
     return false;
 }
 
+static bool answer_object(struct model *model, struct model_provider *provider, json_t *request,
+    uint64_t id, struct bytes *ret)
+{
+    char head[96];
+    assert_int_equal(json_integer_value(json_object_get(request, "id")), (json_int_t)id);
+    (void)snprintf(head, sizeof head, "{\"jsonrpc\":\"2.0\",\"id\":%" PRIu64 ",",
+        id + (provider->fault == FAULT_WRONG_ID ? 1 : 0));
+    put_text(ret, head);
+    bool answered =
+        answer_method(model, provider, json_string_value(json_object_get(request, "method")),
+            json_object_get(request, "params"), ret);
+    put_text(ret, "}");
+    return answered;
+}
+
+// Answers last things first: the order is free.
+static bool answer_batch(struct model *model, struct model_provider *provider, json_t *requests,
+    uint64_t id, struct bytes *ret)
+{
+    bool answered = true;
+    provider->batches++;
+    put_text(ret, "[");
+    for (size_t i = json_array_size(requests); i > 0; i--) {
+        answered =
+            answer_object(model, provider, json_array_get(requests, i - 1), id + i - 1, ret) &&
+            answered;
+        put_text(ret, i > 1 ? "," : "]");
+    }
+    return answered;
+}
+
+// True if the provider does not take the batch.
+static bool answer_refused_batch(
+    const struct model_provider *provider, json_t *request, uint64_t id, struct model_reply *ret)
+{
+    char text[160];
+    size_t items = json_array_size(request);
+    if (provider->limited_reads != 0 && items > provider->limited_reads) {
+        reply_text(ret, 429, "slow down");
+        return true;
+    }
+    if (provider->batch_max == 0 || items <= provider->batch_max || !json_is_array(request)) {
+        return false;
+    }
+    if (provider->hates_pages) {
+        reply_text(ret, 400, "<html></html>");
+        return true;
+    }
+    (void)snprintf(text, sizeof text,
+        "{\"jsonrpc\":\"2.0\",\"id\":%" PRIu64
+        ",\"error\":{\"code\":-32600,\"message\":\"batch too large\"}}",
+        id);
+    reply_text(ret, 200, text);
+    return true;
+}
+
 void model_answer(
     struct model *model, size_t index, uint64_t id, struct span request, struct model_reply *ret)
 {
@@ -474,16 +576,19 @@ void model_answer(
     json_t *root =
         json_loadb((const char *)request.data, request.size, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(root);
-    assert_int_equal(json_integer_value(json_object_get(root, "id")), (json_int_t)id);
     struct bytes body = {0};
-    char head[96];
-    (void)snprintf(head, sizeof head, "%s{\"jsonrpc\":\"2.0\",\"id\":%" PRIu64 ",",
-        provider->fault == FAULT_ARRAY ? "[" : "",
-        id + (provider->fault == FAULT_WRONG_ID ? 1 : 0));
-    put_text(&body, head);
-    bool answered = answer_method(model, provider,
-        json_string_value(json_object_get(root, "method")), json_object_get(root, "params"), &body);
-    put_text(&body, provider->fault == FAULT_ARRAY ? "}]" : "}");
+    if (answer_refused_batch(provider, root, id, ret)) {
+        json_decref(root);
+        return;
+    }
+    bool answered = true;
+    if (json_is_array(root)) {
+        answered = answer_batch(model, provider, root, id, &body);
+    } else {
+        put_text(&body, provider->fault == FAULT_ARRAY ? "[" : "");
+        answered = answer_object(model, provider, root, id, &body);
+        put_text(&body, provider->fault == FAULT_ARRAY ? "]" : "");
+    }
     size_t size = provider->fault == FAULT_TRUNCATED ? body.size / 2 : body.size;
     if (!answered) {
         reply_failed(ret, RPC_TIMEOUT);

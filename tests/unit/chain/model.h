@@ -71,6 +71,11 @@ struct model_provider {
     uint64_t chain_id;
     bool no_code;
     bool no_aggregator;
+    size_t batch_max;     // items of a batch that it takes; 0 = any number, 1 = none
+    bool hates_pages;     // refuses a batch by a page with status 400
+    size_t limited_reads; // a batch of more items is rate-limited; 0 = none is
+    bool moves;           // a block comes within each batch
+    uint64_t batches;
     bool frozen;
     uint64_t frozen_block;
     uint64_t lag_blocks;

@@ -8,10 +8,10 @@
 #include "tests/unit/unit.h"
 
 enum {
-    WORDS = 24,
+    WORDS = 30,
 };
 
-// A reply to one read: 3 results (timestamp, the read, timestamp), one word of data each.
+// A reply to one read: 4 results (timestamp, chain id, the read, timestamp), one word of data each.
 struct example {
     uint8_t bytes[WORDS * ABI_WORD];
 };
@@ -31,8 +31,10 @@ enum {
     AT_ARRAY = 2,
     AT_COUNT = 3,
     AT_OFFSETS = 4,
-    AT_TUPLES = 7, // success, offset, size, word
+    AT_TUPLES = 8, // success, offset, size, word
     TUPLE = 4,
+    RESULTS = 4,
+    LAST = 3 * TUPLE,
 };
 
 static struct example good_example(void)
@@ -40,14 +42,15 @@ static struct example good_example(void)
     struct example example = {{0}};
     set_word(&example, AT_NUMBER, 1234);
     set_word(&example, AT_ARRAY, 3 * ABI_WORD);
-    set_word(&example, AT_COUNT, 3);
-    for (size_t i = 0; i < 3; i++) {
+    set_word(&example, AT_COUNT, RESULTS);
+    for (size_t i = 0; i < RESULTS; i++) {
         size_t tuple = AT_TUPLES + i * TUPLE;
-        set_word(&example, AT_OFFSETS + i, (3 + i * TUPLE) * ABI_WORD);
+        set_word(&example, AT_OFFSETS + i, (RESULTS + i * TUPLE) * ABI_WORD);
         set_word(&example, tuple, 1);
         set_word(&example, tuple + 1, 2 * ABI_WORD);
         set_word(&example, tuple + 2, ABI_WORD);
-        set_word(&example, tuple + 3, i == 1 ? 77 : 1800000000);
+        static const uint64_t values[RESULTS] = {1800000000, 31337, 77, 1800000000};
+        set_word(&example, tuple + 3, values[i]);
     }
     return example;
 }
@@ -68,6 +71,7 @@ static void a_reply_is_read(void **)
     assert_int_equal(aggregate_open(span_of_example(&example), 1, &aggregate), OK);
     assert_int_equal(aggregate.block_number, 1234);
     assert_int_equal(aggregate.block_time_s, 1800000000);
+    assert_int_equal(aggregate.chain_id, 31337);
     assert_false(aggregate.starved);
     assert_int_equal(aggregate_result(&aggregate, 0, &success, &data), OK);
     assert_true(success);
@@ -79,8 +83,8 @@ static void damaged_replies_are_refused(void **)
 {
     struct example example = good_example();
     struct aggregate aggregate;
-    // 19 words of it are used; each shorter one lacks something.
-    for (size_t size = 0; size < (AT_TUPLES + 3 * TUPLE) * ABI_WORD; size++) {
+    // 24 words of it are used; each shorter one lacks something.
+    for (size_t size = 0; size < (AT_TUPLES + RESULTS * TUPLE) * ABI_WORD; size++) {
         assert_int_not_equal(aggregate_open(span_of(example.bytes, size), 1, &aggregate), OK);
     }
     assert_int_equal(aggregate_open(span_of_example(&example), 2, &aggregate), ERR_MISMATCH);
@@ -95,13 +99,13 @@ static void damaged_replies_are_refused(void **)
         {AT_COUNT, UINT64_MAX, ERR_MISMATCH},
         {AT_OFFSETS, 1, ERR_MALFORMED},
         {AT_OFFSETS, 1 << 20, ERR_TRUNCATED},
-        {AT_TUPLES, 2, ERR_MALFORMED},                // success is a bool
-        {AT_TUPLES, 0, ERR_NOT_FOUND},                // no timestamp
-        {AT_TUPLES + 1, 33, ERR_MALFORMED},           // offset of the data
-        {AT_TUPLES + 2, UINT64_MAX, ERR_TRUNCATED},   // size of the data
-        {AT_TUPLES + 2, 31, ERR_NOT_FOUND},           // a timestamp of 31 bytes
-        {AT_TUPLES + 2 * TUPLE + 3, 5, ERR_MISMATCH}, // two times
-        {AT_TUPLES + 2 * TUPLE, 2, ERR_MALFORMED},
+        {AT_TUPLES, 2, ERR_MALFORMED},              // success is a bool
+        {AT_TUPLES, 0, ERR_NOT_FOUND},              // no timestamp
+        {AT_TUPLES + 1, 33, ERR_MALFORMED},         // offset of the data
+        {AT_TUPLES + 2, UINT64_MAX, ERR_TRUNCATED}, // size of the data
+        {AT_TUPLES + 2, 31, ERR_NOT_FOUND},         // a timestamp of 31 bytes
+        {AT_TUPLES + LAST + 3, 5, ERR_MISMATCH},    // two times
+        {AT_TUPLES + LAST, 2, ERR_MALFORMED},
     };
     for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
         example = good_example();
@@ -113,11 +117,25 @@ static void damaged_replies_are_refused(void **)
     assert_int_equal(open_example(&example), ERR_RANGE);
 }
 
+// Some aggregator may lack the function: it is one all the same.
+static void a_chain_id_may_be_missing(void **)
+{
+    struct example example = good_example();
+    struct aggregate aggregate;
+    set_word(&example, AT_TUPLES + TUPLE, 0);
+    assert_int_equal(aggregate_open(span_of_example(&example), 1, &aggregate), OK);
+    assert_int_equal(aggregate.chain_id, 0);
+    set_word(&example, AT_TUPLES + TUPLE, 1);
+    set_word(&example, AT_TUPLES + TUPLE + 2, 31);
+    assert_int_equal(aggregate_open(span_of_example(&example), 1, &aggregate), OK);
+    assert_int_equal(aggregate.chain_id, 0);
+}
+
 static void a_lost_last_timestamp_means_no_gas(void **)
 {
     struct example example = good_example();
     struct aggregate aggregate;
-    set_word(&example, AT_TUPLES + 2 * TUPLE, 0);
+    set_word(&example, AT_TUPLES + LAST, 0);
     assert_int_equal(aggregate_open(span_of_example(&example), 1, &aggregate), OK);
     assert_true(aggregate.starved);
 }
@@ -128,10 +146,10 @@ static void a_damaged_result_is_its_own_fault(void **)
     struct aggregate aggregate;
     bool success = false;
     struct span data;
-    set_word(&example, AT_TUPLES + TUPLE + 2, 1 << 20);
+    set_word(&example, AT_TUPLES + 2 * TUPLE + 2, 1 << 20);
     assert_int_equal(aggregate_open(span_of_example(&example), 1, &aggregate), OK);
     assert_int_equal(aggregate_result(&aggregate, 0, &success, &data), ERR_TRUNCATED);
-    set_word(&example, AT_TUPLES + TUPLE, 9);
+    set_word(&example, AT_TUPLES + 2 * TUPLE, 9);
     assert_int_equal(aggregate_result(&aggregate, 0, &success, &data), ERR_MALFORMED);
 }
 
@@ -182,13 +200,14 @@ static void selectors_are_the_signatures_hashes(void **)
     assert_selector("tokenByIndex(uint256)", abi_token_by_index);
     assert_selector("tryBlockAndAggregate(bool,(address,bytes)[])", 0x399542e9);
     assert_selector("getCurrentBlockTimestamp()", 0x0f28c97d);
+    assert_selector("getChainId()", 0x3408e470);
 }
 
-// One read of ownerOf(7): 68 + 3 x 192 bytes of call data, as ethers encodes it but for the
+// One read of ownerOf(7): 68 + 4 x 192 bytes of call data, as ethers encodes it but for the
 // argument that the timestamp ignores.
 static void a_body_holds_its_promise_of_size(void **)
 {
-    static uint8_t buffer[AGGREGATE_OVERHEAD_SIZE + 202 * AGGREGATE_CALL_SIZE];
+    static uint8_t buffer[AGGREGATE_OVERHEAD_SIZE + (200 + AGGREGATE_FRAME) * AGGREGATE_CALL_SIZE];
     struct writer writer = writer_of(buffer, sizeof buffer);
     uint8_t word[ABI_WORD];
     abi_word_of_u64(7, word);
@@ -200,7 +219,7 @@ static void a_body_holds_its_promise_of_size(void **)
     struct rpc_block block = rpc_block_of_hash(&hash);
     aggregate_end(&writer, &block);
     assert_int_equal(writer_finish(&writer), OK);
-    assert_true(writer.size > 202 * AGGREGATE_CALL_SIZE);
+    assert_true(writer.size > (200 + AGGREGATE_FRAME) * AGGREGATE_CALL_SIZE);
 }
 
 int main(void)
@@ -208,6 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reply_is_read),
         cmocka_unit_test(damaged_replies_are_refused),
+        cmocka_unit_test(a_chain_id_may_be_missing),
         cmocka_unit_test(a_lost_last_timestamp_means_no_gas),
         cmocka_unit_test(a_damaged_result_is_its_own_fault),
         cmocka_unit_test(words),

@@ -151,7 +151,8 @@ static void whatever_is_no_such_result_is_a_fault(void **)
         write_span(&writer, span_of("\"}", 3));
         assert_verdict(body, RPC_QUANTITY, RPC_FAULT);
     }
-    assert_verdict("{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":null}", RPC_BLOCK_HASH, RPC_FAULT);
+    assert_verdict(
+        "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":null}", RPC_BLOCK_HASH, RPC_CALL_FAILED);
     assert_verdict(
         "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"hash\":null}}", RPC_BLOCK_HASH, RPC_FAULT);
     assert_verdict(
@@ -269,7 +270,7 @@ static void a_head_has_hash_number_and_time(void **)
     assert_int_equal(answer.time_s, 16);
     assert_verdict(HEAD("0x01b4", "0x10"), RPC_HEAD, RPC_FAULT);
     assert_verdict(HEAD("0x1b4", "16"), RPC_HEAD, RPC_FAULT);
-    assert_verdict("{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":null}", RPC_HEAD, RPC_FAULT);
+    assert_verdict("{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":null}", RPC_HEAD, RPC_CALL_FAILED);
 }
 
 static void any_result_is_had_as_json(void **)
