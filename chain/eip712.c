@@ -225,17 +225,42 @@ static enum status verify_digest(const struct delegation *delegation, const stru
     return eth_address_equal(&signer, &delegation->owner) ? OK : ERR_SIGNATURE;
 }
 
+// OK if the signature may be a key's and has its size.
+static enum status check_form(const struct delegation *delegation)
+{
+    bool right_size = delegation->signature_size == ECDSA_SIGNATURE_SIZE;
+    if (is_wallet_kind(delegation->kind)) {
+        return right_size ? OK : ERR_MALFORMED;
+    }
+    return delegation->kind == DELEGATION_EIP1271 && right_size ? OK : ERR_UNSUPPORTED;
+}
+
+// What is no key's signature may still be a contract's.
+static enum status verify_by_kind(const struct delegation *delegation, const struct hash256 *digest)
+{
+    enum status status = verify_digest(delegation, digest);
+    return status == OK || is_wallet_kind(delegation->kind) ? status : ERR_UNSUPPORTED;
+}
+
 enum status delegation_verify_signature(
     const struct delegation *delegation, const struct network *network)
+{
+    enum status status = check_form(delegation);
+    if (status != OK) {
+        return status;
+    }
+    struct hash256 digest = digest_by_kind(delegation, network);
+    return verify_by_kind(delegation, &digest);
+}
+
+enum status delegation_signer(
+    const struct delegation *delegation, const struct network *network, struct eth_address *ret)
 {
     if (!is_wallet_kind(delegation->kind)) {
         return ERR_UNSUPPORTED;
     }
-    if (delegation->signature_size != ECDSA_SIGNATURE_SIZE) {
-        return ERR_MALFORMED;
-    }
     struct hash256 digest = digest_by_kind(delegation, network);
-    return verify_digest(delegation, &digest);
+    return ecdsa_recover(&digest, span_of(delegation->signature, delegation->signature_size), ret);
 }
 
 enum status delegation_sign(
@@ -288,11 +313,9 @@ enum status delegation_accept_signature(
 enum status delegation_cache_verify(struct delegation_cache *cache,
     const struct delegation *delegation, const struct network *network)
 {
-    if (!is_wallet_kind(delegation->kind)) {
-        return ERR_UNSUPPORTED;
-    }
-    if (delegation->signature_size != ECDSA_SIGNATURE_SIZE) {
-        return ERR_MALFORMED;
+    enum status status = check_form(delegation);
+    if (status != OK) {
+        return status;
     }
     struct hash256 digest = digest_by_kind(delegation, network);
     uint8_t bytes[sizeof digest.bytes + ECDSA_SIGNATURE_SIZE];
@@ -303,7 +326,7 @@ enum status delegation_cache_verify(struct delegation_cache *cache,
     if (hash256_equal(entry, &name)) {
         return OK;
     }
-    enum status status = verify_digest(delegation, &digest);
+    status = verify_by_kind(delegation, &digest);
     if (status == OK) {
         *entry = name;
     }

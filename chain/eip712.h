@@ -38,11 +38,16 @@ void delegation_typed_data(const struct delegation *delegation, const struct net
 void delegation_text(const struct delegation *delegation, const struct network *network,
     char ret[static DELEGATION_TEXT_SIZE]);
 
-// OK if `delegation->owner` signed it for this network; says nothing about who owns the token.
-// ERR_SIGNATURE or ERR_MALFORMED if not; ERR_UNSUPPORTED for the kinds of contract wallets
-// (EIP-1271), which the caller must treat as unknown, never as refused.
+// OK if `delegation->owner` signed it with its key for this network; says nothing about who owns
+// the token. (An account under EIP-7702 has code, and a key all the same: so a signature of 65
+// bytes that is said to be a contract wallet's is tried, too.) ERR_SIGNATURE or ERR_MALFORMED if
+// not; ERR_UNSUPPORTED where only the chain can tell (EIP-1271): unknown, never refused.
 enum status delegation_verify_signature(
     const struct delegation *delegation, const struct network *network);
+
+// Who signed a delegation of kind EIP-712 or EIP-191. As ecdsa_recover; ERR_UNSUPPORTED for others.
+enum status delegation_signer(
+    const struct delegation *delegation, const struct network *network, struct eth_address *ret);
 
 // Signs by `delegation->kind` (EIP-712 or EIP-191) and fills in the signature. ERR_MISMATCH if the
 // secret is not the owner's, ERR_RANGE if it is no secret key, ERR_UNSUPPORTED for other kinds.

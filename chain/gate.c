@@ -8,6 +8,7 @@
 enum {
     TOKENS_MAX = UINT16_MAX,
     MEMBERS_MAX = 1 << 20,
+    WALLETS_MAX = 1 << 16,
     POLL_MIN_MS = 100,
     ENUMERATE_DEFAULT_MS = 60000,
     GAP_DEFAULT = 64,
@@ -18,7 +19,7 @@ static enum status config_check(const struct gate_config *config)
     if (config->providers > GATE_PROVIDERS_MAX || config->tokens_max == 0 ||
         config->tokens_max > TOKENS_MAX || config->members_max > MEMBERS_MAX ||
         (config->poll_ms != 0 && config->poll_ms < POLL_MIN_MS) ||
-        config->window_max_s > DELEGATION_WINDOW_MAX_S) {
+        config->window_max_s > DELEGATION_WINDOW_MAX_S || config->wallets > WALLETS_MAX) {
         return ERR_RANGE;
     }
     switch (config->trust) {
@@ -101,7 +102,7 @@ enum status gate_create(const struct gate_config *config, struct rng *rng, struc
     gate->chunk_max =
         config->tokens_max < GATE_CHUNK_TOKENS ? config->tokens_max : GATE_CHUNK_TOKENS;
     gate->rng = rng_fork(rng);
-    if (!allocate_tables(gate)) {
+    if (!allocate_tables(gate) || !gate_wallets_allocate(gate)) {
         gate_destroy(gate);
         return ERR_FULL;
     }
@@ -129,6 +130,7 @@ void gate_destroy(struct gate *gate)
     free(gate->calls);
     free(gate->refs);
     free(gate->body);
+    gate_wallets_free(gate);
     free(gate);
 }
 

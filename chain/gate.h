@@ -44,16 +44,24 @@ struct gate_config {
     struct network network;
     enum contract_profile profile;
     enum trust_policy trust;
-    size_t providers;           // 0 .. GATE_PROVIDERS_MAX; with 0 every reading is unknown
-    size_t tokens_max;          // watched, refreshed or remembered for their floors; >= 1
-    size_t members_max;         // tokens that enumeration may find; 0 = never enumerate
-    uint32_t poll_ms;           // 0 = GATE_POLL_DEFAULT_MS; each pause is 80 to 100 % of it
-    uint32_t grace_ms;          // 0 = no grace
-    uint32_t head_age_max_ms;   // 0 = GATE_HEAD_AGE_DEFAULT_MS
-    uint64_t window_max_s;      // longest delegation; 0 = DELEGATION_WINDOW_MAX_S
-    uint32_t enumerate_ms;      // pace of enumeration; 0 = 60 s
-    uint32_t enumerate_gap_max; // unknown ids in a row that end a sequential search; 0 = 64
-    bool details;               // keep what gate_read_detail tells: about 300 bytes an answer
+    size_t providers;            // 0 .. GATE_PROVIDERS_MAX; with 0 every reading is unknown
+    size_t tokens_max;           // watched, refreshed or remembered for their floors; >= 1
+    size_t members_max;          // tokens that enumeration may find; 0 = never enumerate
+    uint32_t poll_ms;            // 0 = GATE_POLL_DEFAULT_MS; each pause is 80 to 100 % of it
+    uint32_t grace_ms;           // 0 = no grace
+    uint32_t head_age_max_ms;    // 0 = GATE_HEAD_AGE_DEFAULT_MS
+    uint64_t window_max_s;       // longest delegation; 0 = DELEGATION_WINDOW_MAX_S
+    uint32_t enumerate_ms;       // pace of enumeration; 0 = 60 s
+    uint32_t enumerate_gap_max;  // unknown ids in a row that end a sequential search; 0 = 64
+    bool details;                // keep what gate_read_detail tells: about 300 bytes an answer
+    size_t wallets;              // claims signed by contract wallets or delegates that are judged
+                                 // at a time; 0 = none: such a claim is unknown (REASON_KIND)
+    struct eth_address registry; // delegate.xyz's, version 2; zero = it has no say
+};
+
+enum {
+    // What one of those claims may bring along; a longer signature is refused.
+    GATE_SIGNATURE_MAX = 4096,
 };
 
 enum verdict_kind {
@@ -80,6 +88,10 @@ enum verdict_kind {
     X(REASON_KEY_MISMATCH, VERDICT_NO, "the contract stores another WireGuard key")                \
     X(REASON_KEY_UNUSABLE, VERDICT_NO, "the contract stores what is no WireGuard key")             \
     X(REASON_KEY_TAKEN, VERDICT_NO, "its node uses the WireGuard key of another one")              \
+    X(REASON_WALLET_REFUSED, VERDICT_NO, "its owner, a contract wallet, refuses the signature")    \
+    X(REASON_NO_WALLET, VERDICT_NO, "its owner is no contract, and has not signed as a key")       \
+    X(REASON_UNDEPLOYED, VERDICT_NO, "it is signed for a wallet not deployed yet (ERC-6492)")      \
+    X(REASON_NOT_DELEGATE, VERDICT_NO, "it is signed neither by its owner nor by a delegate")      \
     X(REASON_NOT_READ, VERDICT_UNKNOWN, "the chain has not been read yet")                         \
     X(REASON_NO_PROVIDER, VERDICT_UNKNOWN, "no RPC provider is configured")                        \
     X(REASON_NO_ANSWER, VERDICT_UNKNOWN, "too few RPC providers answer")                           \
@@ -89,7 +101,13 @@ enum verdict_kind {
     X(REASON_NO_CODE, VERDICT_UNKNOWN, "there is no contract at the configured address")           \
     X(REASON_PROFILE, VERDICT_UNKNOWN, "the kind of contract is not known yet")                    \
     X(REASON_CONTRACT, VERDICT_UNKNOWN, "the contract does not answer for this token")             \
-    X(REASON_KIND, VERDICT_UNKNOWN, "signatures of contract wallets are not supported yet")        \
+    X(REASON_KIND, VERDICT_UNKNOWN, "this node cannot judge that kind of signature")               \
+    X(REASON_SIGNATURE_AWAY, VERDICT_UNKNOWN, "its owner's signature is being fetched")            \
+    X(REASON_WALLET_ASKED, VERDICT_UNKNOWN, "the chain is asked about its owner's signature")      \
+    X(REASON_WALLET_SILENT, VERDICT_UNKNOWN,                                                       \
+        "the contract that knows its owner's signature fails")                                     \
+    X(REASON_NO_REGISTRY, VERDICT_UNKNOWN, "there is no delegate registry on this chain")          \
+    X(REASON_WALLETS_FULL, VERDICT_UNKNOWN, "this node asks about as many wallets as it may")      \
     X(REASON_NOT_PROVEN, VERDICT_UNKNOWN, "its owner has not been proven lately")                  \
     X(REASON_CONTRADICTED, VERDICT_UNKNOWN, "the RPC providers contradict a proof")                \
     X(REASON_TABLE_FULL, VERDICT_UNKNOWN, "this node watches as many tokens as it may")
@@ -139,6 +157,10 @@ struct gate_claim {
     const struct delegation *delegation;
     struct wg_key wg_key;
     uint64_t sequence; // of the record; 0 if the claim comes without one (a tombstone)
+    // DELEGATION_EIP1271_HASHED: the signature, whose bytes the caller has checked against the hash
+    // in the delegation; empty = it is not at hand. The gate keeps a copy as long as it can, so it
+    // need come only once (gate_signature).
+    struct span signature;
 };
 
 struct verdict {
@@ -320,6 +342,20 @@ enum status gate_last_owner(
 // floors and renews the grace; nothing else does, except that an owner's valid tombstone retires
 // what ranks below it. The token need not be watched, but then somebody must have refreshed it.
 struct verdict gate_decide(struct gate *gate, struct now now, const struct gate_claim *claim);
+
+// The signature of a delegation of kind DELEGATION_EIP1271_HASHED, if gate_decide was given it and
+// it has not had to make room since. Valid until the next call that takes the gate. ERR_NOT_FOUND.
+enum status gate_signature(
+    const struct gate *gate, const struct delegation *delegation, struct span *ret);
+
+// Upper bound of the bytes of all signatures that are kept.
+size_t gate_signatures_size_max(const struct gate *gate);
+
+// What the chain has said lately about a signature that nobody can verify alone, without asking it:
+// OK, ERR_SIGNATURE, or ERR_UNSUPPORTED (not known). As gate_decide for all others. For those who
+// store records of others.
+enum status gate_check_signature(
+    struct gate *gate, const struct delegation *delegation, struct now now);
 
 // One line for people: token, reason, next step. Always terminates `ret`.
 void verdict_text(const struct verdict *verdict, char ret[static GATE_VERDICT_TEXT_SIZE]);

@@ -121,6 +121,7 @@ static bool next_for_provider(
     }
     return asked->checked &&
            (next_reask(gate, provider, now, call) || next_tokens(gate, provider, now, call) ||
+               gate_wallet_call(gate, provider, now, call) ||
                gate_enumeration_call(gate, provider, call));
 }
 
@@ -153,6 +154,7 @@ size_t gate_call_reads(const struct gate_inflight *call)
     case CALL_CODE_CONTRACT:
     case CALL_CODE_AGGREGATOR:
     case CALL_REASK_BLOCK:
+    case CALL_WALLET:
         break;
     }
     return 0;
@@ -192,6 +194,9 @@ static void write_call(struct gate *gate, const struct gate_inflight *call, stru
     case CALL_MEMBERS:
         gate_enumeration_write(gate, call, &reads);
         return;
+    case CALL_WALLET:
+        gate_wallet_write(gate, call, writer);
+        return;
     }
 }
 
@@ -209,6 +214,8 @@ static size_t reply_max(const struct gate_inflight *call)
         return CODE_REPLY_MAX;
     case CALL_REASK_BLOCK:
         return BLOCK_REPLY_MAX;
+    case CALL_WALLET:
+        return GATE_WALLET_REPLY_MAX;
     case CALL_TOKENS:
     case CALL_REASK_TOKENS:
     case CALL_MEMBERS:
@@ -407,5 +414,6 @@ void gate_on_deadline(struct gate *gate, struct now now)
     gate_enumeration_on_deadline(gate, now);
     if (polled) {
         gate_review_all(gate, now.mono);
+        gate_wallet_review_all(gate, now.mono);
     }
 }

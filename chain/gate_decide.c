@@ -23,14 +23,15 @@ static struct verdict verdict_of(const struct delegation *delegation, enum verdi
     };
 }
 
-// REASON_AUTHORISED if the delegation holds by itself at time `at_s`.
+// REASON_AUTHORISED if the delegation holds by itself at time `at_s`, but for a signature that only
+// the chain can judge: then `*ret_asks`.
 static enum verdict_reason check_delegation(
-    struct gate *gate, const struct delegation *delegation, uint64_t at_s)
+    struct gate *gate, const struct gate_claim *claim, uint64_t at_s, bool *ret_asks)
 {
-    enum status status =
-        delegation_cache_verify(&gate->delegations, delegation, &gate->config.network);
-    if (status != OK) {
-        return status == ERR_UNSUPPORTED ? REASON_KIND : REASON_SIGNATURE;
+    const struct delegation *delegation = claim->delegation;
+    enum verdict_reason by_signature = gate_signature_local(gate, claim, ret_asks);
+    if (by_signature != REASON_AUTHORISED) {
+        return by_signature;
     }
     if (delegation->not_after_s < delegation->not_before_s ||
         delegation->not_after_s - delegation->not_before_s >
@@ -167,9 +168,13 @@ struct verdict gate_decide(struct gate *gate, struct now now, const struct gate_
     size_t slot = gate_slot_find(gate, &delegation->token);
     const struct gate_seat *seat = slot == SIZE_MAX ? &no_seat : &gate->tokens[slot].seat;
     struct gate_reading reading = gate_read(gate, &delegation->token, now);
-    enum verdict_reason reason = check_delegation(gate, delegation, at_ms / 1000);
+    bool asks = false;
+    enum verdict_reason reason = check_delegation(gate, claim, at_ms / 1000, &asks);
     if (reason == REASON_AUTHORISED) {
         reason = check_seat(seat, &reading, claim);
+    }
+    if (reason == REASON_AUTHORISED && asks && slot != SIZE_MAX) {
+        reason = gate_wallet_judge(gate, now.mono, slot, claim);
     }
     if (reason == REASON_AUTHORISED && slot != SIZE_MAX) {
         gate->tokens[slot].used_at = now.mono;
@@ -183,6 +188,9 @@ struct verdict gate_decide(struct gate *gate, struct now now, const struct gate_
     }
     if (verdict.kind == VERDICT_YES || verdict.grace_left_ms != 0) {
         verdict.until = verdict_end(now, delegation, at_ms, verdict.grace_left_ms);
+    }
+    if (asks && verdict.kind != VERDICT_NO) {
+        verdict.until = mono_min(verdict.until, gate_wallet_until(now.mono));
     }
     return verdict;
 }
@@ -205,7 +213,14 @@ static const char *next_step(enum verdict_reason reason)
     case REASON_EPOCH_OLD:
     case REASON_OUTRANKED:
     case REASON_TOMBSTONE:
+    case REASON_WALLET_REFUSED:
         return "; its owner may run `deedmesh authorize %s`";
+    case REASON_NO_WALLET:
+        return "; sign with the owner's key, and run `deedmesh authorize %s`";
+    case REASON_UNDEPLOYED:
+        return "; deploy the wallet first, and run `deedmesh authorize %s`";
+    case REASON_NOT_DELEGATE:
+        return "; let its owner delegate in the registry, or run `deedmesh authorize %s`";
     case REASON_NOT_YET:
         return "; wait, or check the clock of the machine that signed it";
     case REASON_REPLAYED:
@@ -233,7 +248,16 @@ static const char *next_step(enum verdict_reason reason)
     case REASON_CONTRACT:
         return "; others are not affected, it is asked again in a while";
     case REASON_KIND:
-        return "; sign with the key of a plain wallet";
+        return "; sign with the key of a plain wallet, or run a newer deedmesh";
+    case REASON_SIGNATURE_AWAY:
+        return "; its node puts it beside its record";
+    case REASON_WALLET_ASKED:
+        return "; it will answer in a moment";
+    case REASON_WALLET_SILENT:
+        return "; others are not affected, it is asked again in a while";
+    case REASON_NO_REGISTRY:
+        return "; check `delegate_registry` in the configuration";
+    case REASON_WALLETS_FULL:
     case REASON_TABLE_FULL:
         return "; raise `mesh_max`";
     }

@@ -86,6 +86,7 @@ void gate_provider_refused(
     for (size_t i = 0; i < gate->config.tokens_max; i++) {
         gate_answer_of(gate, i, provider)->value = (struct gate_value){.kind = ANSWER_NONE};
     }
+    gate_wallet_forget(gate, provider);
     gate_review_all(gate, now.mono);
 }
 

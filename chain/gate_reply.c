@@ -403,6 +403,7 @@ static enum rpc_form form_of(enum call_kind kind)
     case CALL_REASK_TOKENS:
     case CALL_INTERFACE:
     case CALL_MEMBERS:
+    case CALL_WALLET:
         break;
     }
     return RPC_DATA;
@@ -423,6 +424,9 @@ static void abandon(struct gate *gate, struct now now, const struct gate_infligh
     case CALL_INTERFACE:
     case CALL_MEMBERS:
         gate_enumeration_failed(gate, now, call, false);
+        break;
+    case CALL_WALLET:
+        gate_wallet_abandon(gate, call);
         break;
     case CALL_CHAIN_ID:
     case CALL_CODE_CONTRACT:
@@ -686,6 +690,8 @@ static void on_result(struct gate *gate, struct now now, const struct gate_infli
     case CALL_MEMBERS:
         on_aggregate_answer(gate, now, call, answer, reply);
         return;
+    case CALL_WALLET:
+        return; // gate_wallet_reply has had it
     }
 }
 
@@ -694,6 +700,12 @@ static void on_answer(struct gate *gate, struct now now, const struct gate_infli
 {
     struct rpc_answer answer;
     rpc_answer_parse(reply, call->id, form_of(call->kind), &answer);
+    if (call->kind == CALL_WALLET && answer.verdict != RPC_RATE_LIMITED) {
+        // Whatever becomes of it is the wallet's doing, and says nothing about the provider.
+        gate_wallet_reply(gate, now.mono, call, &answer, reply->outcome);
+        rpc_answer_clear(&answer);
+        return;
+    }
     switch (answer.verdict) {
     case RPC_RESULT:
         on_result(gate, now, call, &answer, reply);

@@ -53,6 +53,14 @@ const char *verdict_reason_name(enum verdict_reason reason)
         return "key_unusable";
     case REASON_KEY_TAKEN:
         return "key_taken";
+    case REASON_WALLET_REFUSED:
+        return "wallet_refused";
+    case REASON_NO_WALLET:
+        return "no_wallet";
+    case REASON_UNDEPLOYED:
+        return "undeployed";
+    case REASON_NOT_DELEGATE:
+        return "not_delegate";
     case REASON_NOT_READ:
         return "not_read";
     case REASON_NO_PROVIDER:
@@ -73,6 +81,16 @@ const char *verdict_reason_name(enum verdict_reason reason)
         return "contract";
     case REASON_KIND:
         return "kind";
+    case REASON_SIGNATURE_AWAY:
+        return "signature_away";
+    case REASON_WALLET_ASKED:
+        return "wallet_asked";
+    case REASON_WALLET_SILENT:
+        return "wallet_silent";
+    case REASON_NO_REGISTRY:
+        return "no_registry";
+    case REASON_WALLETS_FULL:
+        return "wallets_full";
     case REASON_NOT_PROVEN:
         return "not_proven";
     case REASON_CONTRADICTED:

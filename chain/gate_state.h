@@ -3,9 +3,11 @@
 // The gate's own fields, for the files of the gate: gate.c (tables), gate_read.c (answers to
 // readings, chain time), gate_decide.c (verdicts, floors), gate_call.c (what to ask next),
 // gate_provider.c (health, back-off, meters), gate_reply.c (what the answers say), gate_detail.c
-// (what lists show beside), gate_enumerate.c (members), gate_persist.c, gate_report.c.
+// (what lists show beside), gate_enumerate.c (members), gate_wallet.c (signatures that only the
+// chain can judge), gate_persist.c, gate_report.c.
 #pragma once
 
+#include "base/budget.h"
 #include "chain/gate.h"
 
 enum {
@@ -39,6 +41,8 @@ enum {
     GATE_FUTURE_MAX_MS = 24 * 3600 * 1000, // a head beyond this is no head
     GATE_EPOCH_FUTURE_MAX_S = 3600,
     GATE_LAST_YES_STEP_MS = 30000,
+    GATE_WALLETS_PER_TOKEN = 4,
+    GATE_WALLET_REPLY_MAX = 4096,
 };
 
 // The place of a token in the table; stale once the place holds another one.
@@ -127,6 +131,7 @@ enum call_kind {
     CALL_REASK_TOKENS, // aggregate over `refs`, pinned to that block
     CALL_INTERFACE,    // supportsInterface(ERC721Enumerable), totalSupply
     CALL_MEMBERS,      // tokenByIndex or ownerOf from `first` on, `count` of them
+    CALL_WALLET,       // question `first` about a signature
 };
 
 struct gate_inflight {
@@ -200,6 +205,7 @@ struct gate_provider {
     enum verdict_kind enumerable;  // its word on ERC721Enumerable
     uint64_t supply;
     bool interface_due;
+    struct budget wallet_calls;
     uint64_t calls;
     uint64_t faults;
     uint64_t disputes;
@@ -259,6 +265,53 @@ struct gate_enumeration {
     bool announce; // an event is due
 };
 
+// What a contract says about a signature, as one provider tells it.
+enum wallet_word {
+    WALLET_NONE = 0, // not asked, or too long ago
+    WALLET_YES,
+    WALLET_NO,
+    WALLET_NO_CODE, // there is no contract
+    WALLET_SILENT,  // it fails, or answers what means nothing
+};
+
+struct gate_word {
+    enum wallet_word word : 8;
+    uint8_t failures; // in a row
+    bool in_flight;
+    struct mono read_at;
+    struct mono not_before; // of the next call
+};
+
+// A question to a contract: does the owner, a contract wallet, accept this signature (EIP-1271), or
+// is this signer a delegate of the owner (the registry)?
+struct wallet_question {
+    bool used;
+    bool of_registry;
+    struct gate_ref token;
+    struct hash256 name;       // of delegation and signature: the same question has the same name
+    struct hash256 digest;     // EIP-1271
+    struct eth_address owner;  // of the token
+    struct eth_address signer; // of_registry
+    uint32_t at;               // EIP-1271: the signature, in `bytes`
+    uint16_t size;
+    struct mono made_at;
+    struct mono used_at;        // a claim was judged by it last
+    enum verdict_reason reason; // the last one told
+};
+
+// Capacity config.wallets, and at most GATE_WALLETS_PER_TOKEN for one token. A new question takes
+// the place of one that does not say yes and was used longest ago, or of one that nobody uses; one
+// that says yes and is in use is never displaced. Questions are asked only about the present owner
+// of a token, so a stranger who makes up signatures competes for the places of that token alone,
+// and of the rest only by owning tokens.
+struct gate_wallets {
+    struct wallet_question *questions;
+    struct gate_word *words; // a row of config.providers for each question
+    uint8_t *bytes;          // the signatures, without gaps
+    size_t bytes_capacity;
+    size_t bytes_used;
+};
+
 struct gate {
     struct gate_config config;
     size_t quorum;
@@ -284,6 +337,7 @@ struct gate {
     struct gate_provider *providers;
     struct gate_inflight *calls;
     struct gate_ref *refs;
+    struct gate_wallets wallets;
     struct gate_enumeration enumeration;
     size_t provider_turn;
     uint8_t *body;
@@ -380,3 +434,29 @@ void gate_enumeration_again(struct gate *gate, const struct gate_inflight *call)
 void gate_enumeration_failed(
     struct gate *gate, struct now now, const struct gate_inflight *call, bool refused);
 void gate_enumeration_on_deadline(struct gate *gate, struct now now);
+
+// gate_wallet.c
+bool gate_wallets_allocate(struct gate *gate);
+void gate_wallets_free(struct gate *gate);
+// Whether the claim's signature is one that only the chain can judge. The reason is
+// REASON_AUTHORISED if it is, or if it is the owner's own; else why the claim is refused, or
+// unknown.
+enum verdict_reason gate_signature_local(
+    struct gate *gate, const struct gate_claim *claim, bool *ret_asks);
+// What the chain says of such a claim, to be asked if it has not been lately. Its token is in
+// `slot`, and its owner is the present one.
+enum verdict_reason gate_wallet_judge(
+    struct gate *gate, struct mono now, size_t slot, const struct gate_claim *claim);
+// When it should be judged again, so that the chain is asked again in time.
+struct mono gate_wallet_until(struct mono now);
+bool gate_wallet_call(
+    struct gate *gate, size_t provider, struct mono now, struct gate_inflight *call);
+void gate_wallet_write(
+    const struct gate *gate, const struct gate_inflight *call, struct writer *writer);
+void gate_wallet_reply(struct gate *gate, struct mono now, const struct gate_inflight *call,
+    const struct rpc_answer *answer, enum rpc_outcome outcome);
+// The call came to nothing, for a reason that is not this very call's.
+void gate_wallet_abandon(struct gate *gate, const struct gate_inflight *call);
+// What the provider has said does not count any more.
+void gate_wallet_forget(struct gate *gate, size_t provider);
+void gate_wallet_review_all(struct gate *gate, struct mono now);

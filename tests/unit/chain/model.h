@@ -66,6 +66,39 @@ struct model_token {
     enum model_trick trick;
 };
 
+enum {
+    MODEL_WALLETS_MAX = 24,
+    MODEL_WALLET_OWNERS_MAX = 12,
+    MODEL_DELEGATES_MAX = 4,
+    MODEL_SIGNATURE_MAX = 4096,
+};
+
+enum model_wallet_mode {
+    WALLET_HONEST,
+    WALLET_BURN,     // the call runs out of gas
+    WALLET_MEGABYTE, // returns one
+    WALLET_REVERT,
+    WALLET_SHORT, // the 4 bytes of the magic value alone
+    WALLET_DIRTY, // the magic value with a bit behind it
+    WALLET_HANG,  // the call times out
+};
+
+// A contract that accepts the signatures of `threshold` of its owners (numbers of model_secret),
+// one behind the other in ascending order of their addresses.
+struct model_wallet {
+    struct eth_address address;
+    uint8_t owners[MODEL_WALLET_OWNERS_MAX];
+    uint8_t owner_count;
+    uint8_t threshold;
+    enum model_wallet_mode mode;
+};
+
+struct model_delegate {
+    struct eth_address to;
+    struct eth_address from;
+    uint64_t token; // 0 = all
+};
+
 struct model_provider {
     enum model_fault fault;
     uint64_t chain_id;
@@ -82,9 +115,17 @@ struct model_provider {
     bool hides_access; // getNodeAccess reverts with a reason
     bool lies;
     struct eth_address lie; // owner that it names for every token; zero: denies every token
+    enum model_wallet_lie {
+        WALLET_TRUTH,
+        WALLET_SAYS_YES,
+        WALLET_SAYS_NO,
+        WALLET_SAYS_NOTHING, // "0x", as where there is no contract
+        WALLET_FAULTY,       // 502
+    } wallet_lie;
     uint64_t calls;
     uint64_t aggregates;
     uint64_t pinned;
+    uint64_t wallet_calls;
 };
 
 struct model {
@@ -94,6 +135,11 @@ struct model {
     struct model_token tokens[MODEL_TOKENS_MAX];
     size_t token_count;
     struct model_provider providers[MODEL_PROVIDERS_MAX];
+    struct model_wallet wallets[MODEL_WALLETS_MAX];
+    size_t wallet_count;
+    struct eth_address registry; // of delegates; zero = there is none
+    struct model_delegate delegates[MODEL_DELEGATES_MAX];
+    size_t delegate_count;
     bool has_access;  // the contract has getNodeAccess
     bool enumerable;  // and ERC721Enumerable
     uint64_t supply;  // what it says, if not 0
@@ -150,3 +196,34 @@ struct delegation model_delegation(
 
 // The verdict on it, with a WireGuard key of 32 equal bytes `node`.
 struct verdict model_decide(struct model *model, const struct delegation *delegation);
+
+// A wallet of the owners 101 .. 100 + `owners` at an address made from `number`.
+struct model_wallet *model_add_wallet(
+    struct model *model, uint8_t number, uint8_t owners, uint8_t threshold);
+struct model_wallet *model_wallet_at(struct model *model, const struct eth_address *address);
+
+// `count` signatures by the owners of `wallet` from index `first` on, in the order of their
+// addresses, over the delegation's digest; its size.
+size_t model_wallet_sign(const struct model_wallet *wallet, const struct delegation *delegation,
+    size_t first, size_t count, uint8_t ret[static MODEL_SIGNATURE_MAX]);
+
+// The delegation as the wallet would make it, with a signature of `threshold` owners: inline if it
+// fits, else by its hash (of a kind of the test's own: the gate takes the caller's word for it).
+struct delegation model_wallet_delegation(const struct model *model, uint64_t token,
+    const struct model_wallet *wallet, uint8_t node, uint8_t ret[static MODEL_SIGNATURE_MAX],
+    size_t *ret_size);
+
+// The result of an eth_call on anything but the aggregator.
+struct model_result {
+    enum {
+        MODEL_RETURNS,
+        MODEL_RETURNS_MEGABYTE,
+        MODEL_REVERTS,
+        MODEL_RUNS_OUT,
+        MODEL_HANGS,
+    } kind;
+    uint8_t data[64];
+    size_t size;
+};
+struct model_result model_wallet_call(
+    struct model *model, const struct eth_address *to, struct span data);

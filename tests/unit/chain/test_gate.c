@@ -89,10 +89,17 @@ static void a_forged_delegation_is_refused_without_the_chain(void **)
     struct delegation delegation = model_delegation(&model, 7, MALLORY, NODE);
     delegation.owner = model_address(ALICE);
     assert_verdict(&delegation, VERDICT_NO, REASON_SIGNATURE);
-    delegation = model_delegation(&model, 7, ALICE, NODE);
-    delegation.kind = DELEGATION_EIP1271;
+}
+
+static void a_kind_that_this_node_cannot_judge(void **)
+{
+    struct delegation delegation = model_delegation(&model, 7, ALICE, NODE);
+    delegation.kind = DELEGATION_EIP1271; // this gate is set up for no wallets
+    delegation.signature_size--;
     assert_verdict(&delegation, VERDICT_UNKNOWN, REASON_KIND);
     watch(7);
+    assert_verdict(&delegation, VERDICT_UNKNOWN, REASON_KIND);
+    delegation.kind = (enum delegation_kind)(DELEGATION_EIP1271_HASHED + 1); // of a later version
     assert_verdict(&delegation, VERDICT_UNKNOWN, REASON_KIND);
 }
 
@@ -439,6 +446,7 @@ int main(void)
         GATE_TEST(the_owners_delegation_admits),
         GATE_TEST(anybody_elses_does_not),
         GATE_TEST(a_forged_delegation_is_refused_without_the_chain),
+        GATE_TEST(a_kind_that_this_node_cannot_judge),
         GATE_TEST(a_token_that_nobody_owns),
         GATE_TEST(a_transfer_ends_it_within_the_poll),
         GATE_TEST(every_provider_is_asked_within_the_poll),
