@@ -8,6 +8,7 @@
 #include "dht/intent.h"
 #include "dht/key.h"
 #include "dht/manifest.h"
+#include "dht/piece.h"
 #include "dht/policy.h"
 #include "dht/record.h"
 #include "dht/seal.h"

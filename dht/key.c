@@ -96,6 +96,11 @@ struct hash256 piece_hash(struct span content)
     return hash_of(span_of_text("deedmesh/1 piece"), content);
 }
 
+struct dht_key key_of_piece_hash(const struct hash256 *hash)
+{
+    return key_of_hash(hash);
+}
+
 struct dht_key key_of_piece(struct span content)
 {
     struct hash256 hash = piece_hash(content);

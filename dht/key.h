@@ -51,6 +51,7 @@ struct dht_key key_of_manifest(const struct node_key *authority);
 // The name of a piece, as in a delegation of kind DELEGATION_EIP1271_HASHED, and where it lies.
 struct hash256 piece_hash(struct span content);
 struct dht_key key_of_piece(struct span content);
+struct dht_key key_of_piece_hash(const struct hash256 *hash);
 
 // The value id of a record: by its node key, so that an update replaces in place. Never 0.
 uint64_t value_id_of_record(const struct node_key *node_key);
