@@ -250,7 +250,7 @@ static const char *next_step(enum verdict_reason reason)
     case REASON_KIND:
         return "; sign with the key of a plain wallet, or run a newer deedmesh";
     case REASON_SIGNATURE_AWAY:
-        return "; its node puts it beside its record";
+        return "; it lies beside the record of its node";
     case REASON_WALLET_ASKED:
         return "; it will answer in a moment";
     case REASON_WALLET_SILENT:

@@ -20,85 +20,47 @@ const char *verdict_kind_name(enum verdict_kind kind)
 
 const char *verdict_reason_name(enum verdict_reason reason)
 {
-    switch (reason) {
-    case REASON_AUTHORISED:
-        return "authorised";
-    case REASON_NOT_OWNED:
-        return "not_owned";
-    case REASON_NOT_ACTIVE:
-        return "not_active";
-    case REASON_OTHER_OWNER:
-        return "other_owner";
-    case REASON_SIGNATURE:
-        return "signature";
-    case REASON_EXPIRED:
-        return "expired";
-    case REASON_NOT_YET:
-        return "not_yet";
-    case REASON_WINDOW:
-        return "window";
-    case REASON_EPOCH_FUTURE:
-        return "epoch_future";
-    case REASON_EPOCH_OLD:
-        return "epoch_old";
-    case REASON_OUTRANKED:
-        return "outranked";
-    case REASON_TOMBSTONE:
-        return "tombstone";
-    case REASON_REPLAYED:
-        return "replayed";
-    case REASON_KEY_MISMATCH:
-        return "key_mismatch";
-    case REASON_KEY_UNUSABLE:
-        return "key_unusable";
-    case REASON_KEY_TAKEN:
-        return "key_taken";
-    case REASON_WALLET_REFUSED:
-        return "wallet_refused";
-    case REASON_NO_WALLET:
-        return "no_wallet";
-    case REASON_UNDEPLOYED:
-        return "undeployed";
-    case REASON_NOT_DELEGATE:
-        return "not_delegate";
-    case REASON_NOT_READ:
-        return "not_read";
-    case REASON_NO_PROVIDER:
-        return "no_provider";
-    case REASON_NO_ANSWER:
-        return "no_answer";
-    case REASON_DISAGREE:
-        return "disagree";
-    case REASON_STALE_HEAD:
-        return "stale_head";
-    case REASON_WRONG_CHAIN:
-        return "wrong_chain";
-    case REASON_NO_CODE:
-        return "no_code";
-    case REASON_PROFILE:
-        return "profile";
-    case REASON_CONTRACT:
-        return "contract";
-    case REASON_KIND:
-        return "kind";
-    case REASON_SIGNATURE_AWAY:
-        return "signature_away";
-    case REASON_WALLET_ASKED:
-        return "wallet_asked";
-    case REASON_WALLET_SILENT:
-        return "wallet_silent";
-    case REASON_NO_REGISTRY:
-        return "no_registry";
-    case REASON_WALLETS_FULL:
-        return "wallets_full";
-    case REASON_NOT_PROVEN:
-        return "not_proven";
-    case REASON_CONTRADICTED:
-        return "contradicted";
-    case REASON_TABLE_FULL:
-        return "table_full";
-    }
-    return "invalid";
+    static const char *const names[] = {
+        [REASON_AUTHORISED] = "authorised",
+        [REASON_NOT_OWNED] = "not_owned",
+        [REASON_NOT_ACTIVE] = "not_active",
+        [REASON_OTHER_OWNER] = "other_owner",
+        [REASON_SIGNATURE] = "signature",
+        [REASON_EXPIRED] = "expired",
+        [REASON_NOT_YET] = "not_yet",
+        [REASON_WINDOW] = "window",
+        [REASON_EPOCH_FUTURE] = "epoch_future",
+        [REASON_EPOCH_OLD] = "epoch_old",
+        [REASON_OUTRANKED] = "outranked",
+        [REASON_TOMBSTONE] = "tombstone",
+        [REASON_REPLAYED] = "replayed",
+        [REASON_KEY_MISMATCH] = "key_mismatch",
+        [REASON_KEY_UNUSABLE] = "key_unusable",
+        [REASON_KEY_TAKEN] = "key_taken",
+        [REASON_WALLET_REFUSED] = "wallet_refused",
+        [REASON_NO_WALLET] = "no_wallet",
+        [REASON_UNDEPLOYED] = "undeployed",
+        [REASON_NOT_DELEGATE] = "not_delegate",
+        [REASON_NOT_READ] = "not_read",
+        [REASON_NO_PROVIDER] = "no_provider",
+        [REASON_NO_ANSWER] = "no_answer",
+        [REASON_DISAGREE] = "disagree",
+        [REASON_STALE_HEAD] = "stale_head",
+        [REASON_WRONG_CHAIN] = "wrong_chain",
+        [REASON_NO_CODE] = "no_code",
+        [REASON_PROFILE] = "profile",
+        [REASON_CONTRACT] = "contract",
+        [REASON_KIND] = "kind",
+        [REASON_SIGNATURE_AWAY] = "signature_away",
+        [REASON_WALLET_ASKED] = "wallet_asked",
+        [REASON_WALLET_SILENT] = "wallet_silent",
+        [REASON_NO_REGISTRY] = "no_registry",
+        [REASON_WALLETS_FULL] = "wallets_full",
+        [REASON_NOT_PROVEN] = "not_proven",
+        [REASON_CONTRADICTED] = "contradicted",
+        [REASON_TABLE_FULL] = "table_full",
+    };
+    return names[reason];
 }
 
 const char *provider_health_name(enum provider_health health)
