@@ -609,6 +609,18 @@ static struct policy_entry *find_identical(
     return NULL;
 }
 
+const struct policy_entry *policy_find(
+    const struct policy *policy, struct mono now, const struct dht_key *key, uint64_t value_id)
+{
+    for (size_t i = 0; i < policy->storage.entries_capacity; i++) {
+        const struct policy_entry *entry = &policy->storage.entries[i];
+        if (is_live(entry, now) && entry->value_id == value_id && dht_key_equal(&entry->key, key)) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
 // True if the entry could be proven to be by the owner and is not yet.
 static bool is_unproven(const struct policy *policy, const struct judged *judged, bool owned)
 {

@@ -170,6 +170,11 @@ struct policy_decision {
 struct policy_decision policy_on_put(
     struct policy *policy, struct now now, const struct policy_put *put);
 
+// The entry of the value that is stored there under this id; NULL if there is none. Valid until the
+// next call.
+const struct policy_entry *policy_find(
+    const struct policy *policy, struct mono now, const struct dht_key *key, uint64_t value_id);
+
 // The next value that the engine should drop before its time, until false. Drain after each call
 // above: of more than POLICY_REMOVALS_MAX the oldest are forgotten, and expire by themselves.
 bool policy_next_removal(struct policy *policy, struct policy_removal *ret);

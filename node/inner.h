@@ -8,6 +8,8 @@
 //    peer.c        the table of peers: claims, verdicts, the device
 //    search.c      where a peer's record comes from: DHT, hints, cache
 //    rendezvous.c  intents out and in, paths
+//    rotation.c    a new WireGuard key of our own
+//    tombstones.c  node keys that owners have retired
 //    talk.c        messages inside the tunnels
 //    members.c     tokens that exist
 //    saved.c       what outlives the process
@@ -52,8 +54,9 @@ enum {
     TAKE_OVER_MIN_MS = 100,    // and two round trips: the passive side initiates after all
     TAKE_OVER_ROUND_TRIPS = 2,
     SAVE_DELAY_MS = 1000,
-    DELEGATION_WARN_S = 7 * 24 * 3600,
-    DELEGATION_WARN_SHORT_S = 24 * 3600,
+
+    // A packed tombstone takes at most 193 bytes, its seal 46 more.
+    TOMBSTONE_MAX_SIZE = 256,
 };
 
 // The own seat.
@@ -62,7 +65,8 @@ enum {
 //    WAITING    start; nothing usable to publish yet       PUTTING DISPLACED
 //    PUTTING    a put is under way                         PUBLISHED WAITING DISPLACED
 //    PUBLISHED  the put is done                            PUTTING WAITING DISPLACED
-//    DISPLACED  a better claim to the seat was read back   (never: a person decides)
+//    DISPLACED  a better claim to the seat was read back;  WAITING (a person decides: a delegation
+//               or its owner has retired the node key      that outranks what displaced this one)
 enum seat_state {
     SEAT_WAITING,
     SEAT_PUTTING,
@@ -89,6 +93,38 @@ struct seat {
     struct mono judge_at;
     struct mono published_at;
     struct mono warn_at;
+    uint32_t warned_s; // the reminder that was given last; 0 = none
+    bool retired;      // displaced by a tombstone
+    bool announce;     // the next record goes to all that are connected, too
+};
+
+// See rotation.c.
+enum rotation_state {
+    ROTATION_NONE,
+    ROTATION_WAITING,
+    ROTATION_SWITCHING,
+};
+
+struct rotation {
+    enum rotation_state state;
+    struct wg_secret secret; // of the new key; zero in NONE
+    struct wg_key key;
+    struct mono at;    // what is next
+    struct mono until; // how long the contract is read often
+    uint8_t hellos;    // still to be sent
+};
+
+// See tombstones.c.
+struct tombstone {
+    struct token_id token;
+    uint64_t epoch_s;
+    uint64_t not_after_s;
+    struct mono put_at;
+    uint64_t put_op;
+    bool own;    // a user of this node gave it
+    bool proven; // the chain has confirmed it
+    uint16_t size;
+    uint8_t value[TOMBSTONE_MAX_SIZE];
 };
 
 // A peer, from the token to the tunnel.
@@ -116,6 +152,7 @@ struct claim {
 struct doubt {
     bool held;
     uint16_t value_size;
+    struct mono at; // since when
     uint8_t value[RECORD_MAX_SIZE];
     struct hash256 digest;
 };
@@ -178,6 +215,7 @@ struct peer {
     bool device_known;
     struct mono heard_at; // last message inside the tunnel
     bool greeted;         // our hello went out in this session
+    uint16_t told;        // so many of the tombstones, the first ones
     struct budget forwards;
     struct budget hints;
 };
@@ -217,6 +255,10 @@ struct node {
     struct peer *peers;
     struct member *members;
     uint16_t member_count;
+    struct tombstone *tombstones;
+    uint16_t tombstone_count;
+    struct rotation rotation;
+    bool wg_key_due; // the device does not have the own key yet
     struct node_local_address local[NODE_LOCAL_ADDRESSES_MAX];
     uint8_t local_count;
     struct prefix subnets[SUBNETS_MAX];
@@ -240,6 +282,8 @@ void node_report(struct node *node, const struct node_report *report);
 // Values can be put and read: in the routing table is somebody, or this is the first node, which
 // stores what its clients put although it knows no other server.
 bool node_has_dht(const struct node *node);
+// Everything that waits becomes effects, as far as there is room; after every input.
+void node_settle(struct node *node, struct now now);
 // Server or client, by what is known of the own addresses.
 void node_choose_dht_role(struct node *node);
 
@@ -254,8 +298,41 @@ void seat_on_deadline(struct node *node, struct now now);
 struct mono seat_deadline(const struct node *node);
 // The own record's bytes, or empty before the first one is made.
 struct span seat_value(const struct node *node);
-// How long before its end a delegation is reminded of.
-uint64_t seat_warn_before_s(const struct node *node);
+// What members are told in a hello: the own record, or while the WireGuard key is being replaced
+// one with the new key, made in `buffer`.
+struct span seat_announcement(
+    struct node *node, struct now now, uint8_t buffer[static RECORD_MAX_SIZE]);
+// A new delegation, or node key with its delegation, is in the configuration.
+void seat_on_delegation(struct node *node, struct now now);
+// Key or delegation has changed: a new record, published and told to all at once.
+void seat_renew(struct node *node, struct now now);
+// True if the end of the delegation is near enough for a reminder.
+bool seat_is_ending(const struct node *node, uint64_t left_s);
+
+// rotation.c
+// The key that members are told, and the one that the own seat is judged by.
+const struct wg_key *rotation_told_key(const struct node *node);
+const struct wg_key *rotation_claimed_key(const struct node *node);
+void rotation_on_reading(struct node *node, struct now now);
+void rotation_on_deadline(struct node *node, struct now now);
+struct mono rotation_deadline(const struct node *node);
+
+// tombstones.c
+// True if `value` is a tombstone of `token`, and later than the one that is held.
+bool tombstones_is_news(struct node *node, const struct token_id *token, struct span value);
+// Takes a tombstone, from anywhere; `own`: of a user. `ret`: NO with REASON_TOMBSTONE: it counts,
+// the floors are raised; UNKNOWN: kept until the chain has answered; else it is refused.
+// ERR_MALFORMED; ERR_FULL: it counts, but is not kept.
+enum status tombstones_take(struct node *node, struct now now, const struct token_id *token,
+    struct span value, bool own, struct verdict *ret);
+void tombstones_on_reading(struct node *node, struct now now, const struct token_id *token);
+// Before a claim of `token` is judged: the gate may have forgotten floors that a tombstone had set.
+void tombstones_apply(struct node *node, struct now now, const struct token_id *token);
+void tombstones_start(struct node *node, struct now now);
+void tombstones_tell(struct node *node);
+void tombstones_on_done(struct node *node, struct now now, uint64_t op, bool ok);
+void tombstones_on_deadline(struct node *node, struct now now);
+struct mono tombstones_deadline(const struct node *node);
 
 // peer.c
 struct peer *peer_find(struct node *node, const struct token_id *token);
@@ -269,7 +346,10 @@ bool peer_make_room(struct node *node, struct now now, bool asked);
 void peer_set_state(struct peer *peer, struct mono now, enum peer_state state);
 // Takes a value that claims to be this peer's record. `from` is set if it came straight from there.
 // Keeps a value whose signature was verified until the chain decides.
-void peer_doubt(struct peer *peer, struct span value, const struct hash256 *digest);
+void peer_doubt(
+    struct peer *peer, struct mono now, struct span value, const struct hash256 *digest);
+// The own WireGuard key has changed: a new path, and a new session.
+void peer_rekey(struct node *node, struct now now, struct peer *peer);
 void peer_on_record(struct node *node, struct now now, struct peer *peer, struct span value,
     const struct address *from);
 // Decides again about both claims.
@@ -324,7 +404,7 @@ void inbox_on_refused(struct node *node, struct now now);
 void inbox_on_deadline(struct node *node, struct now now);
 
 // talk.c
-void talk_hello(struct node *node, struct peer *peer);
+void talk_hello(struct node *node, struct now now, struct peer *peer);
 void talk_send(struct node *node, const struct peer *peer, const struct message *message);
 void talk_on_message(
     struct node *node, struct now now, const struct address *from, struct span bytes);

@@ -81,6 +81,10 @@ enum status message_encode(const struct message *message, struct writer *writer)
     case MESSAGE_DELIVER:
         write_carried_intent(writer, message);
         break;
+    case MESSAGE_RETIRED:
+        write_bytes(writer, message->token.bytes, sizeof message->token.bytes);
+        write_blob(writer, message->record);
+        break;
     case MESSAGE_PING:
     case MESSAGE_PONG:
         write_bytes(writer, message->ping, sizeof message->ping);
@@ -105,6 +109,13 @@ enum status message_decode(struct span bytes, struct message *ret)
     case MESSAGE_FORWARD:
     case MESSAGE_DELIVER:
         read_carried_intent(&reader, &message);
+        break;
+    case MESSAGE_RETIRED:
+        read_bytes(&reader, message.token.bytes, sizeof message.token.bytes);
+        message.record = read_blob(&reader);
+        if (message.record.size == 0) {
+            reader_fail(&reader, ERR_RANGE);
+        }
         break;
     case MESSAGE_PING:
     case MESSAGE_PONG:

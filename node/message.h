@@ -9,11 +9,12 @@
 //    | version = 1   | kind          | body, by kind
 //    +---------------+---------------+----------------------
 //
-//    hello    u8 count | count x token 32 B | u16 size | record     what the sender knows, and its
-//    record forward  token 32 B | u16 size | record | u16 size | intent    please hand this to that
-//    token deliver  token 32 B | u16 size | record | u16 size | intent    from that token, through
-//    me ping     16 B                                                  opaque to the receiver pong
-//    16 B                                                  the ping's bytes
+//    hello    u8 count | count x token 32 B | u16 size | record           what the sender knows
+//    forward  token 32 B | u16 size | record | u16 size | intent          please hand on to that
+//    one deliver  token 32 B | u16 size | record | u16 size | intent          from that one,
+//    through me ping     16 B                                                        opaque to the
+//    receiver pong     16 B                                                        the ping's bytes
+//    retired  token 32 B | u16 size | tombstone                           its owner says so
 #pragma once
 
 #include "base/ids.h"
@@ -32,14 +33,15 @@ enum message_kind {
     MESSAGE_DELIVER = 3,
     MESSAGE_PING = 4,
     MESSAGE_PONG = 5,
+    MESSAGE_RETIRED = 6,
 };
 
 struct message {
     enum message_kind kind;
-    struct token_id token;                      // forward: the target; deliver: the origin
+    struct token_id token;                      // forward: target; deliver: origin; retired
     struct token_id tokens[MESSAGE_TOKENS_MAX]; // hello
     uint8_t token_count;
-    struct span record; // hello, forward, deliver; may be empty
+    struct span record; // hello, forward, deliver: may be empty; retired: the tombstone
     struct span intent; // forward, deliver; never empty
     uint8_t ping[MESSAGE_PING_SIZE];
 };

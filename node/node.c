@@ -66,6 +66,7 @@ static void init_deadlines(struct node *node)
     node->seat.read_at = mono_never();
     node->seat.judge_at = mono_never();
     node->seat.warn_at = mono_never();
+    node->rotation.at = mono_never();
 }
 
 static enum status create_gate(struct node *node)
@@ -91,6 +92,8 @@ enum status node_create(
     node->config = *config;
     node->peers = calloc(config->capacity.peers, sizeof *node->peers);
     node->members = calloc(config->capacity.members, sizeof *node->members);
+    bool keeps = config->capacity.tombstones > 0;
+    node->tombstones = keeps ? calloc(config->capacity.tombstones, sizeof *node->tombstones) : NULL;
     rng_seed(&node->rng, config->seed);
     derive_keys(node);
     init_deadlines(node);
@@ -99,7 +102,9 @@ enum status node_create(
     limiter_init(&node->limiter, node->limiter_entries, LIMITER_PREFIXES);
     intent_replay_init(&node->inbox.replay_members, node->inbox.seen_members, REPLAY_MEMBERS);
     intent_replay_init(&node->inbox.replay_strangers, node->inbox.seen_strangers, REPLAY_STRANGERS);
-    status = node->peers == NULL || node->members == NULL ? ERR_FULL : create_gate(node);
+    bool allocated =
+        node->peers != NULL && node->members != NULL && (!keeps || node->tombstones != NULL);
+    status = allocated ? create_gate(node) : ERR_FULL;
     if (status == OK && state.size > 0) {
         status = saved_import(node, now, state);
     }
@@ -122,6 +127,7 @@ void node_destroy(struct node *node)
     gate_destroy(node->gate);
     free(node->peers);
     free(node->members);
+    free(node->tombstones);
     sodium_memzero(node, sizeof *node);
     free(node);
 }
@@ -136,7 +142,9 @@ static void drain_gate(struct node *node, struct now now)
             if (gate_last_owner(node->gate, &event.token, &effect.owner) == OK) {
                 effects_push(&node->effects, &effect);
             }
+            tombstones_on_reading(node, now, &event.token);
             if (token_id_equal(&event.token, &node->config.token)) {
+                rotation_on_reading(node, now);
                 seat_judge(node, now);
             }
             struct peer *peer = peer_find(node, &event.token);
@@ -186,7 +194,7 @@ static void drain_mapping(struct node *node, struct now now)
 
 // The next step after any input, and again whenever the effects have been drained: what the gate,
 // the mapping and the paths have to say, as long as there is room for it.
-static void settle(struct node *node, struct now now)
+void node_settle(struct node *node, struct now now)
 {
     drain_gate(node, now);
     drain_mapping(node, now);
@@ -195,7 +203,11 @@ static void settle(struct node *node, struct now now)
         if (peer->used && peer->path_ready) {
             rendezvous_drain(node, now, peer);
         }
+        if (peer->used && peer_is_up(peer) && !peer->greeted && effects_has_room(&node->effects)) {
+            talk_hello(node, now, peer);
+        }
     }
+    tombstones_tell(node);
     if (gate_state_dirty(node->gate)) {
         node_save_soon(node, now.mono);
     }
@@ -234,13 +246,14 @@ void node_start(struct node *node, struct now now)
     gate_enumerate(node->gate, now);
     seat_start(node, now);
     start_known_peers(node, now);
+    tombstones_start(node, now);
     if (node->config.bootstrap_count == 0) {
         // Nobody to wait for: the first node of a network is its DHT.
         struct node_report report = {.event = EVENT_ALONE};
         node_report(node, &report);
         inbox_start(node, now);
     }
-    settle(node, now);
+    node_settle(node, now);
 }
 
 bool node_has_dht(const struct node *node)
@@ -327,7 +340,7 @@ void node_on_local_addresses(
     } else if (node->started) {
         seat_publish_soon(node, now.mono);
     }
-    settle(node, now);
+    node_settle(node, now);
 }
 
 void node_on_dht_nodes(struct node *node, struct now now, uint32_t good_nodes)
@@ -353,7 +366,7 @@ void node_on_dht_nodes(struct node *node, struct now now, uint32_t good_nodes)
         bootstrap(node, now);
     }
     seat_on_dht_nodes(node, now);
-    settle(node, now);
+    node_settle(node, now);
 }
 
 void node_on_dht_value(struct node *node, struct now now, uint64_t op, struct span value)
@@ -364,19 +377,19 @@ void node_on_dht_value(struct node *node, struct now now, uint64_t op, struct sp
     }
     if (op == node->inbox.listen_op || op == node->inbox.get_op) {
         inbox_on_value(node, now, value);
-        settle(node, now);
+        node_settle(node, now);
         return;
     }
     if (op == node->seat.read_op) {
         seat_on_value(node, now, value);
-        settle(node, now);
+        node_settle(node, now);
         return;
     }
     for (size_t i = 0; i < node->config.capacity.peers; i++) {
         struct peer *peer = &node->peers[i];
         if (peer->used && (op == peer->get_op || op == peer->listen_op)) {
             peer_on_record(node, now, peer, value, NULL);
-            settle(node, now);
+            node_settle(node, now);
             return;
         }
     }
@@ -394,6 +407,7 @@ void node_on_dht_done(struct node *node, struct now now, uint64_t op, bool ok)
         return;
     }
     seat_on_done(node, now, op, ok);
+    tombstones_on_done(node, now, op, ok);
     for (size_t i = 0; i < node->config.capacity.peers; i++) {
         struct peer *peer = &node->peers[i];
         if (peer->used && op == peer->get_op) {
@@ -402,7 +416,7 @@ void node_on_dht_done(struct node *node, struct now now, uint64_t op, bool ok)
             peer->listen_op = 0; // refused; the next get tries it again
         }
     }
-    settle(node, now);
+    node_settle(node, now);
 }
 
 static void reflect(struct node *node, struct now now, enum node_port port,
@@ -465,21 +479,21 @@ void node_on_datagram(struct node *node, struct now now, enum node_port port,
         return;
     }
     on_stun(node, now, port, from, &message);
-    settle(node, now);
+    node_settle(node, now);
 }
 
 void node_on_member_message(
     struct node *node, struct now now, const struct address *from, struct span bytes)
 {
     talk_on_message(node, now, from, bytes);
-    settle(node, now);
+    node_settle(node, now);
 }
 
 void node_on_chain_reply(
     struct node *node, struct now now, uint64_t op, const struct rpc_reply *reply)
 {
     gate_on_reply(node->gate, now, op, reply);
-    settle(node, now);
+    node_settle(node, now);
 }
 
 void node_on_device(
@@ -494,7 +508,7 @@ void node_on_device(
             }
         }
     }
-    settle(node, now);
+    node_settle(node, now);
 }
 
 struct mono node_next_deadline(const struct node *node)
@@ -505,6 +519,8 @@ struct mono node_next_deadline(const struct node *node)
     next = mono_min(next, node->device_at);
     next = mono_min(next, node->save_at);
     next = mono_min(next, node->inbox.read_at);
+    next = mono_min(next, rotation_deadline(node));
+    next = mono_min(next, tombstones_deadline(node));
     for (size_t i = 0; i < node->config.capacity.peers; i++) {
         if (node->peers[i].used) {
             next = mono_min(next, peer_deadline(&node->peers[i]));
@@ -539,6 +555,8 @@ void node_on_deadline(struct node *node, struct now now)
     mapping_on_deadline(&node->mapping, now.mono, &node->rng);
     seat_on_deadline(node, now);
     inbox_on_deadline(node, now);
+    rotation_on_deadline(node, now);
+    tombstones_on_deadline(node, now);
     if (mono_due(node->bootstrap_at, now.mono)) {
         bootstrap(node, now);
     }
@@ -558,7 +576,7 @@ void node_on_deadline(struct node *node, struct now now)
             peer_on_deadline(node, now, peer);
         }
     }
-    settle(node, now);
+    node_settle(node, now);
 }
 
 static bool next_device_effect(struct node *node, struct node_effect *ret)
@@ -567,6 +585,12 @@ static bool next_device_effect(struct node *node, struct node_effect *ret)
         if (peer_next_removal(&node->peers[i], ret)) {
             return true;
         }
+    }
+    if (node->wg_key_due) {
+        node->wg_key_due = false;
+        *ret = (struct node_effect){.kind = EFFECT_WG_KEY,
+            .bytes = span_of(node->config.wg_secret.bytes, sizeof node->config.wg_secret.bytes)};
+        return true;
     }
     for (size_t i = 0; i < node->config.capacity.peers; i++) {
         if (peer_next_setting(node, &node->peers[i], ret)) {
@@ -601,7 +625,7 @@ bool node_next_effect(struct node *node, struct now now, struct node_effect *ret
     if (next_waiting(node, now, ret)) {
         return true;
     }
-    settle(node, now);
+    node_settle(node, now);
     return next_waiting(node, now, ret);
 }
 
@@ -627,7 +651,7 @@ enum status node_want_peer(struct node *node, struct now now, const struct token
         search_start(node, now, peer);
         (void)gate_refresh(node->gate, token, now);
     }
-    settle(node, now);
+    node_settle(node, now);
     return OK;
 }
 
@@ -672,11 +696,24 @@ enum status node_set_delegation(
         return ERR_RANGE;
     }
     node->config.delegation = *delegation;
-    node->seat.warn_at = now.mono;
-    seat_judge(node, now);
-    seat_publish_soon(node, now.mono);
-    settle(node, now);
+    seat_on_delegation(node, now);
+    node_settle(node, now);
     return OK;
+}
+
+enum status node_set_node_key(struct node *node, struct now now, const struct node_secret *secret,
+    const struct delegation *delegation)
+{
+    struct node_config config = {.token = node->config.token, .node_secret = *secret};
+    bool own = is_own_delegation(&config, delegation);
+    sodium_memzero(&config, sizeof config);
+    if (!own) {
+        return ERR_RANGE;
+    }
+    node->config.node_secret = *secret;
+    node->own_key = own_key(&node->config);
+    node->seat.value_size = 0; // the old key's record is nobody's
+    return node_set_delegation(node, now, delegation);
 }
 
 void node_set_manifest(struct node *node, struct span manifest)

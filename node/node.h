@@ -28,8 +28,9 @@ enum {
 
 // How much a node remembers; fixed when it is created.
 struct node_capacity {
-    uint16_t peers;   // members that it deals with at a time: mesh_max, and a few that knock
-    uint16_t members; // tokens that it has heard of
+    uint16_t peers;      // members that it deals with at a time: mesh_max, and a few that knock
+    uint16_t members;    // tokens that it has heard of
+    uint16_t tombstones; // retired node keys that it keeps and hands on; may be 0
 };
 
 // All that a node is told. Nothing here names another member.
@@ -64,6 +65,7 @@ enum node_effect_kind {
     EFFECT_NONE = 0,
     EFFECT_PEER_SET,      // make or update `peer` on the device, touching only what differs
     EFFECT_PEER_REMOVE,   // take `peer.key` off the device
+    EFFECT_WG_KEY,        // the device's own key is the secret `bytes` from now on, before any SET
     EFFECT_SEND,          // datagram from `port` to `to`; `ttl` 0 = the system's
     EFFECT_MEMBER_SEND,   // datagram to `to` from MEMBER_PORT of the own overlay address
     EFFECT_DHT_BOOTSTRAP, // ask `to` to let us into the DHT
@@ -90,6 +92,9 @@ enum node_event {
     EVENT_MAPPING,           // `address` = reflexive address, `nat_class`
     EVENT_PUBLISHED,         // the own record reached the DHT
     EVENT_DISPLACED,         // another node holds this seat with a better claim
+    EVENT_RECLAIMED,         // a new delegation outranks what displaced this node
+    EVENT_RETIRED,           // the owner of `token` has retired the node that sat there
+    EVENT_WG_KEY,            // the own WireGuard key has been replaced
     EVENT_MEMBER_FOUND,      // a token that was not known before
     EVENT_RESOLVED,          // a record of `token` was found
     EVENT_VERIFIED,          // the chain says yes
@@ -101,7 +106,7 @@ enum node_event {
     EVENT_UNREACHED,         // no candidate answered: `why`
     EVENT_LOST,              // the tunnel was silent for too long
     EVENT_REMOVED,           // off the device: `verdict`
-    EVENT_DELEGATION_ENDING, // `left_s`
+    EVENT_DELEGATION_ENDING, // `left_s`; 0: it has ended
     EVENT_PROOF,             // `proof`: whether owners are proven, and why not
 };
 
@@ -216,10 +221,35 @@ enum status node_ping(struct node *node, struct now now, const struct token_id *
 // who want to know about a token without dealing with it.
 struct verdict node_check_record(struct node *node, struct now now, const struct record *record);
 
-// A new delegation for the own seat, as after a renewal: published at once. ERR_RANGE: it is not
-// for this token and node key.
+// A new delegation for the own seat, as after a renewal: published at once, and a displaced node
+// takes its seat again if nothing outranks it any more. ERR_RANGE: it is not for this token and
+// node key.
 enum status node_set_delegation(
     struct node *node, struct now now, const struct delegation *delegation);
+
+// A new node key with its delegation, as node_set_delegation. No tunnel notices: WireGuard's key
+// stays.
+enum status node_set_node_key(struct node *node, struct now now, const struct node_secret *secret,
+    const struct delegation *delegation);
+
+// A new WireGuard key: members are told, then EFFECT_WG_KEY comes, then the tunnels begin anew.
+// Where the contract stores the key that waits until it stores this one. ERR_RANGE: no key;
+// ERR_BUSY: another one is being put in use at this moment.
+enum status node_rotate_wg(struct node *node, struct now now, const struct wg_secret *secret);
+
+// Keeps the key that is in use; one that waits for the contract is forgotten.
+void node_keep_wg(struct node *node);
+
+// The owner's tombstone of `token`, given by a user: kept, told and put until its delegation ends.
+// `ret`: NO with REASON_TOMBSTONE: it counts; UNKNOWN: it will, if the chain says so; else the
+// reason why it is refused. ERR_MALFORMED: no tombstone of this token; ERR_FULL: no room for
+// another one of users'.
+enum status node_retire(struct node *node, struct now now, const struct token_id *token,
+    struct span value, struct verdict *ret);
+
+// A tombstone of `token` that a stranger has put here and the storage policy has taken.
+void node_on_stored_tombstone(
+    struct node *node, struct now now, const struct token_id *token, struct span value);
 
 // A newer manifest to hand to newcomers. It must outlive the node, as the first one.
 void node_set_manifest(struct node *node, struct span manifest);

@@ -13,8 +13,10 @@
 enum {
     REFUSED_REPORT_MS = 10000,
     JUDGE_AGAIN_MS = 30000,
-    KNOCKING_MS = 60000, // how long a stranger's entry is kept without a yes
-    AWAY_MS = 60000,     // a peer that was not found for so long may lose its entry
+    KNOCKING_MS = 60000,    // how long a stranger's entry is kept without a yes
+    AWAY_MS = 60000,        // a peer that was not found for so long may lose its entry
+    KEY_AWAITED_MS = 30000, // how long the chain is read often for a key that was announced
+    KEY_READ_MS = 1000,
 };
 
 struct peer *peer_find(struct node *node, const struct token_id *token)
@@ -155,6 +157,7 @@ static void forget_path(struct peer *peer, struct mono now)
     peer->inbox_at = mono_never();
     peer->device_known = false;
     peer->greeted = false;
+    peer->told = 0;
 }
 
 static void take_off_device(struct node *node, struct peer *peer, struct mono now)
@@ -268,14 +271,39 @@ static bool make_path(struct node *node, struct peer *peer)
     return true;
 }
 
+// Off the device, on to another key: where the tunnel worked is where it is tried first.
+static void leave_device(struct node *node, struct peer *peer, struct mono now)
+{
+    if (peer->state == PEER_CONNECTED && address_is_set(&peer->endpoint)) {
+        peer->last_endpoint = peer->endpoint;
+    }
+    take_off_device(node, peer, now);
+    peer_set_state(peer, now, PEER_SEARCHING);
+}
+
+void peer_rekey(struct node *node, struct now now, struct peer *peer)
+{
+    if (!peer->path_ready) {
+        return;
+    }
+    leave_device(node, peer, now.mono);
+    if (!make_path(node, peer)) {
+        peer->claim.held = false;
+        return;
+    }
+    peer->device_set_due = true;
+    node->device_at = mono_min(node->device_at, mono_add(now.mono, DEVICE_READ_MS));
+    peer_set_state(peer, now.mono, PEER_ADMITTED);
+    rendezvous_start(node, now, peer);
+}
+
 // `found` becomes what is believed of this seat.
 static void admit(struct node *node, struct now now, struct peer *peer, const struct claim *found)
 {
     bool same_key = peer->claim.held && peer->path_ready &&
                     wg_key_equal(&peer->claim.record.wg_key, &found->record.wg_key);
     if (!same_key) {
-        take_off_device(node, peer, now.mono);
-        peer_set_state(peer, now.mono, PEER_SEARCHING);
+        leave_device(node, peer, now.mono);
     }
     peer->claim = *found;
     peer->knocking = false;
@@ -302,9 +330,10 @@ static void admit(struct node *node, struct now now, struct peer *peer, const st
     rendezvous_use_pending(node, now, peer);
 }
 
-void peer_doubt(struct peer *peer, struct span value, const struct hash256 *digest)
+void peer_doubt(struct peer *peer, struct mono now, struct span value, const struct hash256 *digest)
 {
     peer->doubt.held = true;
+    peer->doubt.at = now;
     peer->doubt.digest = *digest;
     peer->doubt.value_size = (uint16_t)value.size;
     memcpy(peer->doubt.value, value.data, value.size);
@@ -362,11 +391,39 @@ static struct mono judge_again(const struct verdict *verdict, struct mono now)
                                         : verdict->until;
 }
 
+// Who sits there says that it will use another WireGuard key than the contract stores.
+static bool is_new_key(const struct peer *peer, const struct claim *found)
+{
+    return peer->claim.held &&
+           node_key_equal(&peer->claim.record.node_key, &found->record.node_key) &&
+           !wg_key_equal(&peer->claim.record.wg_key, &found->record.wg_key);
+}
+
+static bool is_key_awaited(const struct peer *peer, struct mono now)
+{
+    return peer->claim.held && peer->doubt.held && mono_since(peer->doubt.at, now) < KEY_AWAITED_MS;
+}
+
+// Then the contract may store it in a moment: what tells the old key from the new is the chain, so
+// that is read often for a while, and at each poll after that.
+static void await_key(
+    struct node *node, struct now now, struct peer *peer, const struct claim *found, bool waits)
+{
+    if (!waits) {
+        peer_doubt(peer, now.mono, span_of(found->value, found->value_size), &found->digest);
+        (void)gate_refresh(node->gate, &peer->token, now);
+    }
+    if (is_key_awaited(peer, now.mono)) {
+        peer->judge_at = mono_min(peer->judge_at, mono_add(now.mono, KEY_READ_MS));
+    }
+}
+
 // Decides about a claim that is not admitted yet.
 static void weigh(struct node *node, struct now now, struct peer *peer, const struct claim *found,
     const struct address *from)
 {
     bool waits = is_doubt(peer, &found->digest);
+    tombstones_apply(node, now, &peer->token);
     struct verdict verdict = decide(node, now, &found->record);
     bool in_grace = verdict.kind == VERDICT_UNKNOWN && verdict.grace_left_ms > 0;
     bool good = verdict.kind == VERDICT_YES || in_grace;
@@ -383,6 +440,10 @@ static void weigh(struct node *node, struct now now, struct peer *peer, const st
         admit(node, now, peer, found);
         return;
     }
+    if (verdict.reason == REASON_KEY_MISMATCH && is_new_key(peer, found)) {
+        await_key(node, now, peer, found, waits);
+        return;
+    }
     if (verdict.kind == VERDICT_NO) {
         report_refused(node, now, peer, &verdict, from);
         if (waits) {
@@ -397,7 +458,7 @@ static void weigh(struct node *node, struct now now, struct peer *peer, const st
         peer->judged = true;
     }
     if (!waits && replaces_doubt(node, peer, &found->record)) {
-        peer_doubt(peer, span_of(found->value, found->value_size), &found->digest);
+        peer_doubt(peer, now.mono, span_of(found->value, found->value_size), &found->digest);
         (void)gate_refresh(node->gate, &peer->token, now);
     }
 }
@@ -460,9 +521,8 @@ void peer_on_record(struct node *node, struct now now, struct peer *peer, struct
         return;
     }
     if (record_is_tombstone(&found.record)) {
-        // The gate remembers what it retires; the seat's claim is judged by that.
-        (void)decide(node, now, &found.record);
-        peer_judge(node, now, peer);
+        struct verdict ignored; // the seat's claim is judged by what it retires
+        (void)!tombstones_take(node, now, &found.record.token, value, false, &ignored);
         return;
     }
     keep_value(&found, value);
@@ -470,21 +530,31 @@ void peer_on_record(struct node *node, struct now now, struct peer *peer, struct
     weigh(node, now, peer, &found, from);
 }
 
+static bool is_over(const struct verdict *verdict)
+{
+    return verdict->kind == VERDICT_NO ||
+           (verdict->kind == VERDICT_UNKNOWN && verdict->grace_left_ms == 0);
+}
+
 void peer_judge(struct node *node, struct now now, struct peer *peer)
 {
+    struct claim waiting = {0};
+    struct verdict verdict = {.kind = VERDICT_YES};
     peer->judge_at = mono_never();
     if (peer->claim.held) {
-        struct verdict verdict = decide(node, now, &peer->claim.record);
+        verdict = decide(node, now, &peer->claim.record);
         peer->verdict = verdict;
         peer->judge_at = judge_again(&verdict, now.mono);
-        if (verdict.kind == VERDICT_NO ||
-            (verdict.kind == VERDICT_UNKNOWN && verdict.grace_left_ms == 0)) {
-            expel(node, now, peer);
-        }
     }
-    struct claim waiting;
+    // Before the end of the old claim: one by the same node, with the key that is on chain now,
+    // takes its place.
     if (read_doubt(node, peer, &waiting)) {
         weigh(node, now, peer, &waiting, NULL);
+    }
+    bool replaced = peer->claim.held && hash256_equal(&peer->claim.digest, &waiting.digest);
+    if (peer->claim.held && is_over(&verdict) && !replaced) {
+        peer->verdict = verdict;
+        expel(node, now, peer);
     }
 }
 
@@ -505,7 +575,7 @@ void peer_on_validated(
         peer->keepalive_s = output->keepalive_s;
         peer->device_set_due = true;
         peer->device_endpoint_due = true;
-        talk_hello(node, peer);
+        talk_hello(node, now, peer);
     } else {
         uint64_t wait_ms = TAKE_OVER_MIN_MS + TAKE_OVER_ROUND_TRIPS * (uint64_t)output->rtt_ms;
         peer->take_over_at = mono_add(now.mono, wait_ms);
@@ -534,7 +604,7 @@ void peer_on_alive(struct node *node, struct now now, struct peer *peer)
     peer->inbox_at = mono_never();
     search_pause(node, now, peer);
     if (!peer->greeted) {
-        talk_hello(node, peer);
+        talk_hello(node, now, peer);
     }
     rendezvous_new_tunnel(node, now, peer);
 }
@@ -545,6 +615,7 @@ void peer_on_lost(struct node *node, struct now now, struct peer *peer)
         peer_set_state(peer, now.mono, PEER_ADMITTED);
     }
     peer->greeted = false;
+    peer->told = 0;
     peer->get_backoff_ms = 0;
     search_start(node, now, peer);
 }
@@ -618,6 +689,9 @@ bool peer_next_setting(const struct node *node, struct peer *peer, struct node_e
 void peer_on_deadline(struct node *node, struct now now, struct peer *peer)
 {
     if (mono_due(peer->judge_at, now.mono)) {
+        if (is_key_awaited(peer, now.mono)) {
+            (void)gate_refresh(node->gate, &peer->token, now);
+        }
         peer_judge(node, now, peer);
     }
     if (mono_due(peer->take_over_at, now.mono)) {
@@ -626,7 +700,7 @@ void peer_on_deadline(struct node *node, struct now now, struct peer *peer)
         peer->endpoint = peer->validated; // since then the device has reported an older one
         peer->device_set_due = true;
         peer->device_endpoint_due = true;
-        talk_hello(node, peer);
+        talk_hello(node, now, peer);
     }
     if (peer->knocking && peer->state == PEER_SEARCHING &&
         mono_since(peer->since, now.mono) >= KNOCKING_MS) {

@@ -4,23 +4,29 @@
 // records with the endpoints that last worked, so that a restart dials at once. Whoever stores the
 // bytes guards them against damage; they are read as strictly as anything from outside.
 //
-//    u8 version = 1 | network id 32 B | token 32 B | u64 sequence
+//    u8 version = 2 | network id 32 B | token 32 B | u64 sequence
 //    u32 size | gate state
 //    u16 count | count x (token 32 B | u16 size | record | u8 family | ip 16 B | u16 port)
+//    u16 count | count x (u8 1 if a user gave it | token 32 B | u16 size | tombstone)
+//
+// Version 1 ends before the tombstones.
 #include "node/inner.h"
 
 #include <string.h>
 
 enum {
-    SAVED_VERSION = 1,
-    SAVED_HEAD_SIZE = 1 + 32 + 32 + 8 + 4 + 2,
+    SAVED_VERSION = 2,
+    SAVED_VERSION_OLDEST = 1,
+    SAVED_HEAD_SIZE = 1 + 32 + 32 + 8 + 4 + 2 + 2,
+    SAVED_TOMBSTONE_SIZE = 1 + 32 + 2 + TOMBSTONE_MAX_SIZE,
     SAVED_PEER_SIZE = 32 + 2 + RECORD_MAX_SIZE + 1 + 16 + 2,
 };
 
 size_t node_state_size_max(const struct node *node)
 {
     return SAVED_HEAD_SIZE + gate_state_size_max(node->gate) +
-           (size_t)node->config.capacity.peers * SAVED_PEER_SIZE;
+           (size_t)node->config.capacity.peers * SAVED_PEER_SIZE +
+           (size_t)node->config.capacity.tombstones * SAVED_TOMBSTONE_SIZE;
 }
 
 // What is believed of the peer, or what waits to be judged: a crash soon after a start must not
@@ -61,6 +67,18 @@ static void write_gate(struct node *node, struct now now, struct writer *writer)
     }
 }
 
+static void write_tombstones(const struct node *node, struct writer *writer)
+{
+    write_u16(writer, node->tombstone_count);
+    for (size_t i = 0; i < node->tombstone_count; i++) {
+        const struct tombstone *entry = &node->tombstones[i];
+        write_u8(writer, entry->own ? 1 : 0);
+        write_bytes(writer, entry->token.bytes, sizeof entry->token.bytes);
+        write_u16(writer, entry->size);
+        write_span(writer, span_of(entry->value, entry->size));
+    }
+}
+
 enum status node_export(struct node *node, struct now now, struct writer *writer)
 {
     write_u8(writer, SAVED_VERSION);
@@ -78,6 +96,7 @@ enum status node_export(struct node *node, struct now now, struct writer *writer
             write_peer(writer, &node->peers[i]);
         }
     }
+    write_tombstones(node, writer);
     return writer_finish(writer);
 }
 
@@ -115,15 +134,35 @@ static void read_peer(struct node *node, struct now now, struct reader *reader)
     }
     struct peer *peer = peer_open(node, now, &token, false);
     if (peer != NULL) {
-        peer_doubt(peer, value, &digest);
+        peer_doubt(peer, now.mono, value, &digest);
         peer->last_endpoint = endpoint;
+    }
+}
+
+// Like one that has just come in: it waits for the chain's word.
+static void read_tombstones(struct node *node, struct now now, struct reader *reader)
+{
+    uint16_t count = read_u16(reader);
+    for (uint16_t i = 0; i < count && reader->failure == OK; i++) {
+        struct token_id token;
+        struct verdict ignored;
+        uint8_t own = read_u8(reader);
+        read_bytes(reader, token.bytes, sizeof token.bytes);
+        uint16_t size = read_u16(reader);
+        struct span value = read_span(reader, size);
+        if (own > 1) {
+            reader_fail(reader, ERR_NOT_CANONICAL);
+        } else if (reader->failure == OK && node->config.capacity.tombstones > 0) {
+            (void)!tombstones_take(node, now, &token, value, own == 1, &ignored);
+        }
     }
 }
 
 enum status saved_import(struct node *node, struct now now, struct span state)
 {
     struct reader reader = reader_of(state);
-    if (read_u8(&reader) != SAVED_VERSION) {
+    uint8_t version = read_u8(&reader);
+    if (version < SAVED_VERSION_OLDEST || version > SAVED_VERSION) {
         reader_fail(&reader, ERR_VERSION);
     }
     struct network_id network;
@@ -147,6 +186,9 @@ enum status saved_import(struct node *node, struct now now, struct span state)
     node->seat.sequence = token_id_equal(&token, &node->config.token) ? sequence : 0;
     for (uint16_t i = 0; i < count && reader.failure == OK; i++) {
         read_peer(node, now, &reader);
+    }
+    if (version == SAVED_VERSION && reader.failure == OK) {
+        read_tombstones(node, now, &reader);
     }
     return reader_finish(&reader);
 }

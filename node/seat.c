@@ -15,7 +15,7 @@ static void seat_set_state(struct seat *seat, enum seat_state state)
         [SEAT_WAITING] = {[SEAT_PUTTING] = true, [SEAT_DISPLACED] = true},
         [SEAT_PUTTING] = {[SEAT_PUBLISHED] = true, [SEAT_WAITING] = true, [SEAT_DISPLACED] = true},
         [SEAT_PUBLISHED] = {[SEAT_PUTTING] = true, [SEAT_WAITING] = true, [SEAT_DISPLACED] = true},
-        [SEAT_DISPLACED] = {[SEAT_DISPLACED] = false},
+        [SEAT_DISPLACED] = {[SEAT_WAITING] = true},
     };
     ASSERT(state == seat->state || legal[seat->state][state]);
     seat->state = state;
@@ -40,11 +40,30 @@ void seat_publish_soon(struct node *node, struct mono at)
     node->seat.publish_at = mono_min(node->seat.publish_at, at);
 }
 
+// Keeps still from now on: another node sits here, or the owner has retired this one.
+static void stand_down(struct node *node, struct now now, bool retired)
+{
+    struct seat *seat = &node->seat;
+    seat_set_state(seat, SEAT_DISPLACED);
+    seat->retired = retired;
+    seat->publish_at = mono_never();
+    if (!retired) { // that was reported when the tombstone came
+        struct node_report report = {.event = EVENT_DISPLACED, .token = node->config.token};
+        node_report(node, &report);
+    }
+    inbox_stop(node);
+    for (size_t i = 0; i < node->config.capacity.peers; i++) {
+        if (node->peers[i].used) {
+            peer_close(node, now, &node->peers[i]);
+        }
+    }
+}
+
 void seat_judge(struct node *node, struct now now)
 {
     struct seat *seat = &node->seat;
     struct gate_claim claim = {.delegation = &node->config.delegation,
-        .wg_key = node->own_wg_key,
+        .wg_key = *rotation_claimed_key(node),
         .sequence = seat->sequence};
     struct verdict verdict = gate_decide(node->gate, now, &claim);
     bool news = verdict.kind != seat->verdict.kind || verdict.reason != seat->verdict.reason;
@@ -60,6 +79,10 @@ void seat_judge(struct node *node, struct now now)
         node_report(node, &report);
         seat_publish_soon(node, now.mono);
         seat_on_deadline(node, now);
+    }
+    if (verdict.reason == REASON_TOMBSTONE && seat->state != SEAT_DISPLACED &&
+        !node->config.insist) {
+        stand_down(node, now, true);
     }
 }
 
@@ -84,12 +107,14 @@ static bool is_reachable(const struct node *node, const struct candidates *candi
     return candidates->count > 0 || (inside.count > 0 && mapped);
 }
 
-static bool make_record(struct node *node, struct now now)
+// A record with this WireGuard key; false if nobody could reach us by it.
+static bool encode_record(struct node *node, struct now now, const struct wg_key *wg_key,
+    struct record *ret, uint8_t value[static RECORD_MAX_SIZE], size_t *ret_size)
 {
     struct seat *seat = &node->seat;
     struct record record = {.token = node->config.token,
         .node_key = node->own_key,
-        .wg_key = node->own_wg_key,
+        .wg_key = *wg_key,
         .sequence = record_next_sequence(now.unix_time, seat->sequence, 0),
         .boot = seat->boot,
         .not_after_s = gate_time(node->gate, now).ms / 1000 + RECORD_LIFETIME_S,
@@ -97,17 +122,43 @@ static bool make_record(struct node *node, struct now now)
         .flags = node->server ? RECORD_ENTRY : 0,
         .delegation = node->config.delegation};
     mapping_candidates(&node->mapping, AUDIENCE_PUBLIC, &record.candidates);
-    size_t size = 0;
     if (!is_reachable(node, &record.candidates) ||
-        record_encode(&node->config.keys, &node->config.node_secret, &record, seat->value, &size) !=
+        record_encode(&node->config.keys, &node->config.node_secret, &record, value, ret_size) !=
             OK) {
         return false;
     }
-    seat->value_size = (uint16_t)size;
     seat->sequence = record.sequence;
-    seat->record = record;
     node_save_soon(node, now.mono);
+    *ret = record;
     return true;
+}
+
+static bool make_record(struct node *node, struct now now)
+{
+    struct seat *seat = &node->seat;
+    size_t size = 0;
+    if (!encode_record(node, now, &node->own_wg_key, &seat->record, seat->value, &size)) {
+        return false;
+    }
+    seat->value_size = (uint16_t)size;
+    for (size_t i = 0; seat->announce && i < node->config.capacity.peers; i++) {
+        node->peers[i].greeted = false; // told in turn (node_settle)
+    }
+    seat->announce = false;
+    return true;
+}
+
+struct span seat_announcement(
+    struct node *node, struct now now, uint8_t buffer[static RECORD_MAX_SIZE])
+{
+    struct record record;
+    size_t size = 0;
+    const struct wg_key *key = rotation_told_key(node);
+    if (wg_key_equal(key, &node->own_wg_key) || node->seat.value_size == 0 ||
+        !encode_record(node, now, key, &record, buffer, &size)) {
+        return seat_value(node);
+    }
+    return span_of(buffer, size);
 }
 
 static void publish(struct node *node, struct now now)
@@ -167,21 +218,6 @@ void seat_on_done(struct node *node, struct now now, uint64_t op, bool ok)
     }
 }
 
-static void displace(struct node *node, struct now now)
-{
-    struct seat *seat = &node->seat;
-    seat_set_state(seat, SEAT_DISPLACED);
-    seat->publish_at = mono_never();
-    struct node_report report = {.event = EVENT_DISPLACED, .token = node->config.token};
-    node_report(node, &report);
-    inbox_stop(node);
-    for (size_t i = 0; i < node->config.capacity.peers; i++) {
-        if (node->peers[i].used) {
-            peer_close(node, now, &node->peers[i]);
-        }
-    }
-}
-
 void seat_on_value(struct node *node, struct now now, struct span value)
 {
     struct seat *seat = &node->seat;
@@ -190,6 +226,11 @@ void seat_on_value(struct node *node, struct now now, struct span value)
     if (node->config.insist || seat->state == SEAT_DISPLACED ||
         span_equal(value, seat_value(node)) ||
         record_decode(&node->config.keys, &at, value, &seen) != OK) {
+        return;
+    }
+    if (record_is_tombstone(&seen)) {
+        struct verdict ignored; // what it means for this node, it finds out by itself
+        (void)!tombstones_take(node, now, &seen.token, value, false, &ignored);
         return;
     }
     bool own_key = node_key_equal(&seen.node_key, &node->own_key);
@@ -209,9 +250,7 @@ void seat_on_value(struct node *node, struct now now, struct span value)
         .delegation = &seen.delegation, .wg_key = seen.wg_key, .sequence = seen.sequence};
     struct verdict verdict = gate_decide(node->gate, now, &claim);
     if (own_key || verdict.kind == VERDICT_YES) {
-        displace(node, now);
-    } else if (verdict.reason == REASON_TOMBSTONE) {
-        seat_judge(node, now); // the owner has retired this node: nobody sits here
+        stand_down(node, now, false);
     }
 }
 
@@ -241,29 +280,104 @@ void seat_on_dht_nodes(struct node *node, struct now now)
     }
 }
 
-// Reminds in time: a week before the end, or a day where the delegation was shorter than that.
+void seat_renew(struct node *node, struct now now)
+{
+    struct seat *seat = &node->seat;
+    if (seat->put_op != 0) {
+        struct node_effect effect = {.kind = EFFECT_DHT_CANCEL, .op = seat->put_op};
+        effects_push(&node->effects, &effect);
+        seat->put_op = 0;
+        seat->put_deadline = mono_never();
+    }
+    if (seat->state == SEAT_PUTTING) {
+        seat_set_state(seat, SEAT_WAITING);
+    }
+    seat->announce = true;
+    seat_publish_soon(node, now.mono);
+    seat_on_deadline(node, now);
+}
+
+// Nothing outranks this node any more.
+static void reclaim(struct node *node, struct now now)
+{
+    struct seat *seat = &node->seat;
+    seat_set_state(seat, SEAT_WAITING);
+    seat->retired = false;
+    struct node_report report = {.event = EVENT_RECLAIMED, .token = node->config.token};
+    node_report(node, &report);
+    seat->read_at = mono_add(now.mono, READ_BACK_MS);
+    seat->warn_at = now.mono;
+    if (node_has_dht(node)) {
+        inbox_start(node, now);
+    }
+    members_fill(node, now);
+}
+
+void seat_on_delegation(struct node *node, struct now now)
+{
+    struct seat *seat = &node->seat;
+    seat->warned_s = 0;
+    seat->warn_at = now.mono;
+    seat_judge(node, now);
+    if (seat->state == SEAT_DISPLACED && seat->verdict.kind != VERDICT_NO) {
+        reclaim(node, now);
+    }
+    if (seat->state != SEAT_DISPLACED) {
+        seat_renew(node, now);
+    }
+    node_save_soon(node, now.mono);
+}
+
+// How long before its end a delegation is reminded of. Those that lie in its first half are left
+// out: a delegation of two days is not reminded of when it is made.
+static const uint32_t reminders_s[] = {30 * 24 * 3600, 14 * 24 * 3600, 7 * 24 * 3600, 3 * 24 * 3600,
+    24 * 3600, 12 * 3600, 6 * 3600, 3 * 3600, 3600};
+
+static bool is_reminder(const struct delegation *delegation, uint32_t before_s)
+{
+    return before_s <= (delegation->not_after_s - delegation->not_before_s) / 2;
+}
+
+bool seat_is_ending(const struct node *node, uint64_t left_s)
+{
+    for (size_t i = 0; i < sizeof reminders_s / sizeof reminders_s[0]; i++) {
+        if (is_reminder(&node->config.delegation, reminders_s[i])) {
+            return left_s <= reminders_s[i];
+        }
+    }
+    return left_s <= 3600;
+}
+
+// Each reminder once, the last of those that are due after a start; and the end itself.
 static void warn_of_ending(struct node *node, struct now now)
 {
     struct seat *seat = &node->seat;
     const struct delegation *delegation = &node->config.delegation;
     uint64_t now_s = gate_time(node->gate, now).ms / 1000;
     uint64_t left_s = delegation->not_after_s > now_s ? delegation->not_after_s - now_s : 0;
-    seat->warn_at = mono_add(now.mono, 24ULL * 3600 * 1000);
-    if (left_s <= seat_warn_before_s(node)) {
+    uint64_t next_s = left_s; // until the next reminder
+    uint32_t due_s = left_s == 0 ? 1 : 0;
+    for (size_t i = 0; i < sizeof reminders_s / sizeof reminders_s[0] && left_s > 0; i++) {
+        if (!is_reminder(delegation, reminders_s[i])) {
+            continue;
+        }
+        if (left_s <= reminders_s[i]) {
+            due_s = reminders_s[i];
+        } else {
+            next_s = left_s - reminders_s[i] < next_s ? left_s - reminders_s[i] : next_s;
+        }
+    }
+    seat->warn_at =
+        left_s == 0
+            ? mono_never()
+            : mono_add(now.mono,
+                  mono_min((struct mono){next_s * 1000}, (struct mono){24ULL * 3600 * 1000}).ms);
+    if (due_s != 0 && due_s != seat->warned_s) {
+        seat->warned_s = due_s;
         struct node_report report = {
             .event = EVENT_DELEGATION_ENDING, .token = node->config.token, .left_s = left_s};
         node_report(node, &report);
-    } else {
-        struct mono due = mono_add(now.mono, (left_s - seat_warn_before_s(node)) * 1000);
-        seat->warn_at = mono_min(seat->warn_at, due);
     }
-}
-
-uint64_t seat_warn_before_s(const struct node *node)
-{
-    const struct delegation *delegation = &node->config.delegation;
-    uint64_t window_s = delegation->not_after_s - delegation->not_before_s;
-    return window_s > DELEGATION_WARN_S ? DELEGATION_WARN_S : DELEGATION_WARN_SHORT_S;
 }
 
 void seat_on_deadline(struct node *node, struct now now)

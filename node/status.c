@@ -26,7 +26,9 @@ static void fill_seat(const struct node *node, struct now now, struct node_statu
     ret->expires_s = seat->record.not_after_s > now_s ? seat->record.not_after_s - now_s : 0;
     ret->verdict = seat->verdict;
     ret->delegation_left_s = end_s > now_s ? end_s - now_s : 0;
-    ret->delegation_ending = ret->delegation_left_s <= seat_warn_before_s(node);
+    ret->retired = ret->displaced && seat->retired;
+    ret->delegation_ending = seat_is_ending(node, ret->delegation_left_s);
+    ret->key_waits = node->rotation.state == ROTATION_WAITING;
 }
 
 void node_status(struct node *node, struct now now, struct node_status *ret)
@@ -39,6 +41,7 @@ void node_status(struct node *node, struct now now, struct node_status *ret)
         .reflector_count = node->mapping.reflector_count,
         .trust = gate_trust(node->gate),
         .profile = gate_profile(node->gate),
+        .tombstones = node->tombstone_count,
         .members = members_count(node),
         .on_demand = members_count(node) > node->config.mesh_max,
         .counters = node->counters,
@@ -96,7 +99,9 @@ bool node_peer_status(struct node *node, struct now now, size_t index, struct no
             .stage = stage_of(peer),
             .since_ms = mono_since(peer->since, now.mono),
             .verdict = peer->verdict,
-            .judged = peer->judged};
+            .judged = peer->judged,
+            .delegation_not_after_s =
+                peer->claim.held ? peer->claim.record.delegation.not_after_s : 0};
         overlay_addresses(node, &peer->token, &ret->ipv6, &ret->ipv4);
         if (peer->path_ready) {
             fill_path(peer, ret);

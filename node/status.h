@@ -68,7 +68,8 @@ struct node_peer_status {
     struct address endpoint; // unset: none
     uint32_t rtt_ms;
     uint64_t rx_bytes, tx_bytes;
-    uint64_t handshake_unix_s; // 0: never
+    uint64_t handshake_unix_s;       // 0: never
+    uint64_t delegation_not_after_s; // of the admitted claim; 0: none
 };
 
 struct node_status {
@@ -82,6 +83,7 @@ struct node_status {
     uint8_t reflector_count;
     struct address reflectors[MAPPING_REFLECTORS_MAX];
     bool displaced;
+    bool retired; // displaced by the owner's tombstone
     bool published;
     uint64_t sequence;
     uint64_t published_ms;  // ago
@@ -89,9 +91,11 @@ struct node_status {
     struct verdict verdict; // on the own seat
     uint64_t delegation_left_s;
     bool delegation_ending;
+    bool key_waits; // a new WireGuard key waits for the contract to store it
     struct gate_trust trust;
     enum contract_profile profile;
     size_t members;
+    size_t tombstones; // retired node keys that are kept
     size_t peers;
     size_t connected;
     bool on_demand; // more members than mesh_max

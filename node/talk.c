@@ -30,9 +30,11 @@ void talk_send(struct node *node, const struct peer *peer, const struct message 
     effects_push(&node->effects, &effect);
 }
 
-void talk_hello(struct node *node, struct peer *peer)
+void talk_hello(struct node *node, struct now now, struct peer *peer)
 {
-    struct message message = {.kind = MESSAGE_HELLO, .record = seat_value(node)};
+    uint8_t record[RECORD_MAX_SIZE];
+    struct message message = {
+        .kind = MESSAGE_HELLO, .record = seat_announcement(node, now, record)};
     peer->greeted = true;
     // Those that we are connected to ourselves: what we say of them is first-hand.
     for (size_t i = 0; i < node->config.capacity.peers; i++) {
@@ -45,18 +47,29 @@ void talk_hello(struct node *node, struct peer *peer)
     talk_send(node, peer, &message);
 }
 
+// The budget of a new tunnel, not of signatures and chain reads at a member's pleasure.
+static const struct budget_rate hint_rate = {.per_second = 1, .burst = 2 * MESSAGE_TOKENS_MAX};
+
 static void on_hello(
     struct node *node, struct now now, struct peer *peer, const struct message *message)
 {
-    // The budget of a hello in every new tunnel, not of chain reads at a member's pleasure.
-    const struct budget_rate rate = {.per_second = 1, .burst = 2 * MESSAGE_TOKENS_MAX};
     if (message->record.size > 0) {
         peer_on_record(node, now, peer, message->record, NULL);
     }
     for (size_t i = 0; i < message->token_count; i++) {
-        if (budget_take(&peer->hints, &rate, now.mono, 1)) {
+        if (budget_take(&peer->hints, &hint_rate, now.mono, 1)) {
             members_hint(node, now, &message->tokens[i]);
         }
+    }
+}
+
+static void on_retired(
+    struct node *node, struct now now, struct peer *peer, const struct message *message)
+{
+    struct verdict ignored;
+    if (tombstones_is_news(node, &message->token, message->record) &&
+        budget_take(&peer->hints, &hint_rate, now.mono, 1)) {
+        (void)!tombstones_take(node, now, &message->token, message->record, false, &ignored);
     }
 }
 
@@ -122,6 +135,9 @@ void talk_on_message(
     }
     case MESSAGE_PONG:
         on_pong(node, peer, &message);
+        break;
+    case MESSAGE_RETIRED:
+        on_retired(node, now, peer, &message);
         break;
     }
 }

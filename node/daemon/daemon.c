@@ -38,6 +38,35 @@ static enum status check_delegation(void *context, const struct delegation *dele
     return delegation_cache_verify(&daemon->delegations, delegation, &daemon->network);
 }
 
+// The storage policy, and an ear for tombstones: who stores one for others is to obey it at once.
+static struct dht_store_answer store_value(void *context, struct now now, const struct dht_put *put)
+{
+    struct daemon *daemon = context;
+    struct dht_store_answer answer = dht_store_by_policy(&daemon->policy, now, put);
+    const struct policy_entry *entry = NULL;
+    if (answer.verdict == DHT_STORE_ACCEPT) {
+        entry = policy_find(&daemon->policy, now.mono, &put->key, answer.value_id);
+    }
+    if (entry != NULL && entry->kind == POLICY_KIND_TOMBSTONE && entry->owned &&
+        daemon->stone_count < DAEMON_STONES_HEARD && put->value.size <= DHT_VALUE_MAX_SIZE) {
+        struct daemon_stone *stone = &daemon->stones[daemon->stone_count++];
+        stone->token = entry->token;
+        stone->size = put->value.size;
+        memcpy(stone->bytes, put->value.data, put->value.size);
+    }
+    return answer;
+}
+
+static void hear_stones(struct daemon *daemon)
+{
+    for (size_t i = 0; i < daemon->stone_count; i++) {
+        const struct daemon_stone *stone = &daemon->stones[i];
+        node_on_stored_tombstone(
+            daemon->node, daemon->now, &stone->token, span_of(stone->bytes, stone->size));
+    }
+    daemon->stone_count = 0;
+}
+
 static enum status start_dht(struct daemon *daemon)
 {
     daemon->policy_tables = calloc(1, sizeof *daemon->policy_tables);
@@ -55,8 +84,8 @@ static enum status start_dht(struct daemon *daemon)
     struct dht_core_config config = {.network = dht_network_number(&daemon->keys.id),
         .ipv4 = daemon->dht_fds[0] >= 0,
         .ipv6 = daemon->dht_fds[1] >= 0,
-        .store = dht_store_by_policy,
-        .store_context = &daemon->policy,
+        .store = store_value,
+        .store_context = daemon,
         .limits = dht_limits_default()};
     randombytes_buf(config.seed, sizeof config.seed);
     enum status status = dht_core_create(&config, daemon->now, &daemon->dht);
@@ -77,6 +106,7 @@ void daemon_on_dht_datagram(struct daemon *daemon, const struct address *from, s
         if (daemon->dht != NULL) {
             dht_core_recv(daemon->dht, daemon->now, from, bytes);
             dht_store_remove(daemon->dht, daemon->now, &daemon->policy);
+            hear_stones(daemon);
         }
         return;
     }
@@ -228,6 +258,9 @@ static void carry_out(struct daemon *daemon, const struct node_effect *effect)
     case EFFECT_PEER_REMOVE:
         wg_peers_drop(&daemon->wg_peers, &effect->peer.key);
         daemon->wg_dirty = true;
+        return;
+    case EFFECT_WG_KEY:
+        keys_set_device(daemon, effect->bytes);
         return;
     case EFFECT_SEND:
         if (effect->port == NODE_PORT_WG) {
@@ -537,6 +570,7 @@ void daemon_begin(struct daemon *daemon)
     }
     daemon_read_local_addresses(daemon);
     node_start(daemon->node, daemon->now);
+    keys_resume(daemon);
     daemon->ready = true;
     if (daemon->was_pinned) {
         manifest_compare_start(daemon);

@@ -10,6 +10,7 @@
 //    setup.c     configuration and state directory into a node
 //    manifest.c  the manifest: pinned, or fetched from the bootstrap hosts
 //    daemon.c    the pump: inputs, effects, deadlines
+//    keys.c      new keys and delegations while it runs; tombstones that users give
 //    sockets.c   UDP: the DHT's port, the members' port
 //    serve.c     control verbs and HTTP pages;  wait.c  the verb that waits;  json.c  what they
 //    show report.c    the core's events as log lines
@@ -42,6 +43,8 @@ enum {
     DAEMON_WAITERS_MAX = 32,
     DAEMON_PINGS_MAX = 32,
     DAEMON_RESOLVES_MAX = 8,
+    DAEMON_TOMBSTONES_MAX = 32,
+    DAEMON_STONES_HEARD = 8, // between two turns of the loop
     SERVE_TIMEOUT_MAX_MS = 24 * 3600 * 1000,
 };
 
@@ -127,6 +130,13 @@ struct daemon_resolve {
     struct mono began_at, until, check_at;
 };
 
+// A tombstone that somebody put here, until the core hears of it.
+struct daemon_stone {
+    struct token_id token;
+    uint8_t bytes[DHT_VALUE_MAX_SIZE];
+    size_t size;
+};
+
 struct policy_tables {
     struct policy_entry entries[DAEMON_POLICY_ENTRIES];
     struct policy_owner owners[DAEMON_MEMBERS_MAX];
@@ -199,6 +209,8 @@ struct daemon {
     struct policy policy;
     struct policy_tables *policy_tables;
     struct delegation_cache delegations;
+    struct daemon_stone stones[DAEMON_STONES_HEARD];
+    size_t stone_count;
     uint32_t good_nodes;
     struct mono dht_at;       // when the engine wants its tick
     struct mono dht_count_at; // when the routing table is looked at
@@ -248,6 +260,17 @@ void manifest_compare_start(struct daemon *daemon);
 bool manifest_on_datagram(struct daemon *daemon, const struct address *from, struct span bytes);
 struct mono manifest_deadline(const struct daemon *daemon);
 void manifest_on_deadline(struct daemon *daemon);
+
+// keys.c
+// Takes what the state directory holds now: delegation, node key, WireGuard key. OK, or a status
+// with `daemon->error` filled.
+enum status keys_reload(struct daemon *daemon);
+// After the start: a rotation of the WireGuard key that was cut short goes on.
+void keys_resume(struct daemon *daemon);
+// EFFECT_WG_KEY.
+void keys_set_device(struct daemon *daemon, struct span secret);
+// The verb `retire`.
+void keys_retire(struct daemon *daemon, const json_t *args, struct control_request request);
 
 // sockets.c
 enum status sockets_open_dht(struct daemon *daemon);

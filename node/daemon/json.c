@@ -136,6 +136,9 @@ static json_t *json_peer(const struct daemon *daemon, const struct node_peer_sta
         peer->handshake_unix_s == 0 || peer->handshake_unix_s > now_s
             ? json_null()
             : json_integer((json_int_t)(now_s - peer->handshake_unix_s)));
+    (void)json_object_set_new(object, "delegation_not_after",
+        peer->delegation_not_after_s == 0 ? json_null()
+                                          : json_integer((json_int_t)peer->delegation_not_after_s));
     (void)json_object_set_new(object, "stage", json_string(stage_name(peer)));
     (void)json_object_set_new(object, "why", json_string(why));
     return object;
@@ -267,12 +270,41 @@ static void warn(json_t *list, const char *text)
     (void)json_array_append_new(list, json_string(text));
 }
 
+static void warn_of_ending(
+    const struct daemon *daemon, const struct node_status *status, json_t *list)
+{
+    char token[TOKEN_TEXT_SIZE];
+    char text[GATE_VERDICT_TEXT_SIZE];
+    bool days = status->delegation_left_s >= 2 * SECONDS_PER_DAY;
+    token_id_format(&daemon->token, token);
+    if (status->delegation_left_s == 0) {
+        (void)snprintf(text, sizeof text,
+            "the delegation has ended: members let this node go; run `deedmesh authorize %s "
+            "--renew`",
+            token);
+    } else {
+        (void)snprintf(text, sizeof text,
+            "the delegation ends in %llu %s; run `deedmesh authorize %s --renew`",
+            (unsigned long long)(status->delegation_left_s / (days ? SECONDS_PER_DAY : 3600)),
+            days ? "days" : "h", token);
+    }
+    warn(list, text);
+}
+
 static json_t *json_warnings(const struct daemon *daemon, const struct node_status *status)
 {
     json_t *list = json_array();
     char text[GATE_VERDICT_TEXT_SIZE];
-    if (status->displaced) {
-        warn(list, "another node sits in this seat with a better claim; this one keeps still");
+    if (status->retired) {
+        warn(list, "the owner has retired this node's key; it keeps still. To take the seat again "
+                   "run `deedmesh rotate`");
+    } else if (status->displaced) {
+        warn(list, "another node sits in this seat with a better claim; this one keeps still. If "
+                   "that is wrong run `deedmesh authorize` here");
+    }
+    if (status->key_waits) {
+        warn(list, "a new WireGuard key waits for the contract to store it; `deedmesh rotate --wg` "
+                   "goes on, with --abandon it keeps the present one");
     }
     if (status->verdict.kind == VERDICT_NO) {
         verdict_text(&status->verdict, text);
@@ -290,10 +322,7 @@ static json_t *json_warnings(const struct daemon *daemon, const struct node_stat
         warn(list, proof_standing_text(status->trust.proof));
     }
     if (status->delegation_ending) {
-        (void)snprintf(text, sizeof text,
-            "the delegation ends in %llu h; run `deedmesh authorize` again",
-            (unsigned long long)(status->delegation_left_s / 3600));
-        warn(list, text);
+        warn_of_ending(daemon, status, list);
     }
     if (status->on_demand) {
         warn(list, "more members than mesh_max: peers are connected by `deedmesh ping` or "
@@ -335,9 +364,9 @@ static json_t *json_published(const struct node_status *status)
 
 static json_t *json_delegation(const struct daemon *daemon, const struct node_status *status)
 {
-    return json_pack("{s:I,s:I,s:b}", "not_after", (json_int_t)daemon->delegation.not_after_s,
-        "days_left", (json_int_t)(status->delegation_left_s / SECONDS_PER_DAY), "warning",
-        (int)status->delegation_ending);
+    return json_pack("{s:I,s:I,s:I,s:b}", "not_after", (json_int_t)daemon->delegation.not_after_s,
+        "days_left", (json_int_t)(status->delegation_left_s / SECONDS_PER_DAY), "left_s",
+        (json_int_t)status->delegation_left_s, "warning", (int)status->delegation_ending);
 }
 
 static void set_node(struct daemon *daemon, json_t *object)
@@ -355,6 +384,8 @@ static void set_node(struct daemon *daemon, json_t *object)
             (int)view->single));
     (void)json_object_set_new(object, "published", json_published(&status));
     (void)json_object_set_new(object, "displaced", json_boolean(status.displaced));
+    (void)json_object_set_new(object, "retired", json_boolean(status.retired));
+    (void)json_object_set_new(object, "wg_key_waits", json_boolean(status.key_waits));
     (void)json_object_set_new(object, "delegation", json_delegation(daemon, &status));
     (void)json_object_set_new(object, "members", json_integer((json_int_t)status.members));
     (void)json_object_set_new(object, "peers", peers_array(daemon));
@@ -468,6 +499,7 @@ static void add_gauges(
         {"deedmesh_peers", "Peers dealt with.", status->peers},
         {"deedmesh_peers_connected", "Peers whose tunnel is up.", status->connected},
         {"deedmesh_members", "Members known.", status->members},
+        {"deedmesh_tombstones", "Retired node keys that are kept.", status->tombstones},
         {"deedmesh_dht_good_nodes", "DHT nodes that answered lately.", status->good_nodes},
         {"deedmesh_delegation_left_seconds", "Time until the own delegation ends.",
             status->delegation_left_s},

@@ -108,6 +108,36 @@ static void log_peer(const struct node_report *report, struct line *line)
     }
 }
 
+static void log_retired(
+    const struct daemon *daemon, const struct node_report *report, struct line *line)
+{
+    bool own = token_id_equal(&report->token, &daemon->token);
+    log_event(own ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "retired", line->fields,
+        own ? "the owner of token %s has retired this node's key; this node keeps still. To take "
+              "the seat again run `deedmesh rotate`, and sign with the owner's wallet"
+            : "the owner of token %s has retired the node that sat there",
+        line->token);
+}
+
+static void log_ending(const struct node_report *report, struct line *line)
+{
+    const uint64_t hour_s = 3600;
+    const uint64_t day_s = 24 * hour_s;
+    bool days = report->left_s >= 2 * day_s;
+    (void)json_object_set_new(line->fields, "left_s", json_integer((json_int_t)report->left_s));
+    if (report->left_s == 0) {
+        log_event(LOG_LEVEL_ERROR, "delegation_ended", line->fields,
+            "the delegation for token %s has ended: members let this node go; run `deedmesh "
+            "authorize %s --renew`",
+            line->token, line->token);
+        return;
+    }
+    log_event(LOG_LEVEL_WARNING, "delegation_ending", line->fields,
+        "the delegation for token %s ends in %llu %s; run `deedmesh authorize %s --renew`",
+        line->token, (unsigned long long)(report->left_s / (days ? day_s : hour_s)),
+        days ? "days" : "h", line->token);
+}
+
 static void log_self(const struct node_report *report, struct line *line)
 {
     switch (report->event) {
@@ -132,13 +162,20 @@ static void log_self(const struct node_report *report, struct line *line)
     case EVENT_DISPLACED:
         log_event(LOG_LEVEL_ERROR, "displaced", line->fields,
             "another node sits in the seat of token %s with a better claim; this one keeps still. "
-            "If that is wrong, run `deedmesh authorize %s` here and restart",
+            "If that is wrong, run `deedmesh authorize %s` here",
             line->token, line->token);
         return;
+    case EVENT_RECLAIMED:
+        log_event(LOG_LEVEL_INFO, "reclaimed", line->fields,
+            "nothing outranks this node any more: it takes the seat of token %s again",
+            line->token);
+        return;
+    case EVENT_WG_KEY:
+        log_event(LOG_LEVEL_INFO, "wg_key_changed", line->fields,
+            "the WireGuard key is replaced; tunnels begin anew");
+        return;
     default:
-        log_event(LOG_LEVEL_WARNING, "delegation_ending", line->fields,
-            "the delegation for token %s ends in %llu h; run `deedmesh authorize %s`", line->token,
-            (unsigned long long)(report->left_s / 3600), line->token);
+        log_ending(report, line);
         return;
     }
 }
@@ -165,6 +202,8 @@ void report_log(struct daemon *daemon, const struct node_report *report)
     case EVENT_MAPPING:
     case EVENT_PUBLISHED:
     case EVENT_DISPLACED:
+    case EVENT_RECLAIMED:
+    case EVENT_WG_KEY:
     case EVENT_DELEGATION_ENDING:
         log_self(report, &line);
         return;
@@ -172,6 +211,9 @@ void report_log(struct daemon *daemon, const struct node_report *report)
         log_event(report->proof == PROOF_ON ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "proof",
             line.fields, "trust = proof: %s%s", proof_standing_text(report->proof),
             proof_demanded(report->proof) ? "" : "; the quorum decides meanwhile");
+        return;
+    case EVENT_RETIRED:
+        log_retired(daemon, report, &line);
         return;
     case EVENT_MEMBER_FOUND:
     case EVENT_RESOLVED:

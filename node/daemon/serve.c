@@ -346,22 +346,15 @@ static void verb_down(struct daemon *daemon, const json_t *, struct control_requ
 
 static void verb_reload(struct daemon *daemon, const json_t *, struct control_request request)
 {
-    struct state_error error;
-    struct state_delegation stored;
     if (!serve_need_node(daemon, request)) {
         return;
     }
-    if (state_delegation_read(daemon->state, &daemon->token, &stored, &error) != OK) {
-        control_reply_error(daemon->control, request, "not_found", "%s", error.text);
-        return;
-    }
-    enum status status = node_set_delegation(daemon->node, daemon->now, &stored.delegation);
+    enum status status = keys_reload(daemon);
     if (status != OK) {
-        control_reply_error(daemon->control, request, "refused",
-            "the delegation is not for this node key and token: %s", status_text(status));
+        control_reply_error(daemon->control, request,
+            status == ERR_NOT_FOUND ? "not_found" : "refused", "%s", daemon->error);
         return;
     }
-    daemon->delegation = stored.delegation;
     control_reply_ok(daemon->control, request, NULL);
 }
 
@@ -380,6 +373,7 @@ static void dispatch(
         {"wait", wait_begin},
         {"metrics", verb_metrics},
         {"reload", verb_reload},
+        {"retire", keys_retire},
         {"down", verb_down},
     };
     struct daemon *daemon = context;

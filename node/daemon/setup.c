@@ -8,6 +8,7 @@
 #include "node/daemon/log.h"
 #include "node/instance/dht_nodes.h"
 #include "node/instance/network_secret.h"
+#include "node/instance/next_keys.h"
 
 #include <netdb.h>
 #include <sodium.h>
@@ -51,6 +52,21 @@ static enum status choose_token(struct daemon *daemon)
     return OK;
 }
 
+// A rotation that was cut short between delegation and key is completed.
+static enum status settle_node_key(struct daemon *daemon)
+{
+    struct state_error error;
+    enum status status = next_node_key_settle(daemon->state, &daemon->delegation.node_key, &error);
+    if (status == OK) {
+        status = state_node_key_read(daemon->state, &daemon->node_secret, &error);
+    }
+    if (status != OK) {
+        return fail_with(daemon, status, error.text);
+    }
+    daemon->node_key = node_secret_public(&daemon->node_secret);
+    return OK;
+}
+
 static enum status read_seat(struct daemon *daemon)
 {
     struct state_error error;
@@ -62,7 +78,6 @@ static enum status read_seat(struct daemon *daemon)
     if (status != OK) {
         return fail_with(daemon, status, error.text);
     }
-    daemon->node_key = node_secret_public(&daemon->node_secret);
     daemon->wg_key = wg_secret_public(&daemon->wg_secret);
     status = choose_token(daemon);
     if (status != OK) {
@@ -74,6 +89,10 @@ static enum status read_seat(struct daemon *daemon)
     }
     daemon->delegation = stored.delegation;
     daemon->network = stored.network;
+    status = settle_node_key(daemon);
+    if (status != OK) {
+        return status;
+    }
     if (!node_key_equal(&daemon->node_key, &daemon->delegation.node_key)) {
         char token[TOKEN_TEXT_SIZE];
         token_id_format(&daemon->token, token);
@@ -251,7 +270,8 @@ enum status setup_node(struct daemon *daemon)
     }
     struct node_config config = {
         .capacity = {.peers = (uint16_t)(daemon->config.mesh_max + DAEMON_KNOCKS),
-            .members = DAEMON_MEMBERS_MAX},
+            .members = DAEMON_MEMBERS_MAX,
+            .tombstones = DAEMON_TOMBSTONES_MAX},
         .keys = daemon->keys,
         .token = daemon->token,
         .node_secret = daemon->node_secret,

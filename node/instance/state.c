@@ -56,6 +56,9 @@ static const struct {
         "other members, and without grace"},
     [STATE_DHT_NODES] = {"dht-nodes", false,
         "move it away: the node then starts from its bootstrap addresses"},
+    [STATE_NODE_KEY_NEXT] = {"node.key.next", true, "remove it and run `deedmesh rotate` again"},
+    [STATE_WG_KEY_NEXT] = {"wireguard.key.next", true,
+        "remove it and run `deedmesh rotate --wg` again"},
     [STATE_DRAFT] = {"draft", false, "remove it and run `deedmesh authorize` again"},
 };
 

@@ -23,14 +23,16 @@
 #include "base/ids.h"
 
 enum state_kind {
-    STATE_NODE_KEY = 1,   // "node.key"; secret, 0600
-    STATE_WG_KEY = 2,     // "wireguard.key"; secret
-    STATE_AUTHORITY = 3,  // "authority.key"; secret, only where the network was started
-    STATE_MANIFEST = 4,   // "manifest": the signed bytes as pinned
-    STATE_DELEGATION = 5, // "delegation-TOKEN", one a token
-    STATE_CORE = 6,       // "core": opaque bytes of the node core
-    STATE_DHT_NODES = 7,  // "dht-nodes": opaque bytes of the DHT engine
-    STATE_DRAFT = 8,      // "draft": the delegation that a wallet was last asked to sign
+    STATE_NODE_KEY = 1,       // "node.key"; secret, 0600
+    STATE_WG_KEY = 2,         // "wireguard.key"; secret
+    STATE_AUTHORITY = 3,      // "authority.key"; secret, only where the network was started
+    STATE_MANIFEST = 4,       // "manifest": the signed bytes as pinned
+    STATE_DELEGATION = 5,     // "delegation-TOKEN", one a token
+    STATE_CORE = 6,           // "core": opaque bytes of the node core
+    STATE_DHT_NODES = 7,      // "dht-nodes": opaque bytes of the DHT engine
+    STATE_DRAFT = 8,          // "draft": the delegation that a wallet was last asked to sign
+    STATE_NODE_KEY_NEXT = 10, // "node.key.next": of a rotation under way (next_keys.h)
+    STATE_WG_KEY_NEXT = 11,   // "wireguard.key.next"
 };
 
 enum {

@@ -58,6 +58,25 @@ static void pings_round_trip(void **)
     assert_memory_equal(decoded.ping, ping.ping, sizeof ping.ping);
 }
 
+static void tombstones_round_trip(void **)
+{
+    static const uint8_t stone[] = {1, 2, 3};
+    struct message message = {.kind = MESSAGE_RETIRED, .record = span_of(stone, sizeof stone)};
+    message.token = token_id_of_u64(7);
+    uint8_t bytes[MESSAGE_MAX_SIZE];
+    struct writer writer = writer_of(bytes, sizeof bytes);
+    struct message read;
+    assert_int_equal(message_encode(&message, &writer), OK);
+    assert_int_equal(message_decode(writer_written(&writer), &read), OK);
+    assert_int_equal(read.kind, MESSAGE_RETIRED);
+    assert_true(token_id_equal(&read.token, &message.token));
+    assert_true(span_equal(read.record, message.record));
+    message.record = span_of(NULL, 0);
+    writer = writer_of(bytes, sizeof bytes);
+    assert_int_equal(message_encode(&message, &writer), OK);
+    assert_int_equal(message_decode(writer_written(&writer), &read), ERR_RANGE);
+}
+
 static void malformed_messages_are_refused(void **)
 {
     struct message ping = {.kind = MESSAGE_PING};
@@ -109,6 +128,7 @@ int main(void)
         cmocka_unit_test(hello_round_trip_at_its_largest),
         cmocka_unit_test(carried_intents_round_trip),
         cmocka_unit_test(pings_round_trip),
+        cmocka_unit_test(tombstones_round_trip),
         cmocka_unit_test(malformed_messages_are_refused),
         cmocka_unit_test(limits_hold_both_ways),
     };

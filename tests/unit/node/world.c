@@ -104,7 +104,8 @@ static void make_config(struct world *world, size_t index)
     struct node_key public_key;
     node->config =
         (struct node_config){.capacity = {.peers = options->peers == 0 ? 8 : options->peers,
-                                 .members = options->members == 0 ? 64 : options->members},
+                                 .members = options->members == 0 ? 64 : options->members,
+                                 .tombstones = 4},
             .keys = network_keys_of(&network, NULL),
             .gate = {.network = network,
                 .profile = PROFILE_ERC721,
@@ -153,6 +154,30 @@ size_t world_add(struct world *world, struct world_options options)
     }
     make_config(world, index);
     return index;
+}
+
+void world_rotate_node_key(struct world *world, size_t index, uint8_t identity)
+{
+    struct world_node *node = &world->nodes[index];
+    struct node_key public_key;
+    uint8_t seed[32] = {identity};
+    assert_int_equal(
+        crypto_sign_seed_keypair(public_key.bytes, node->config.node_secret.bytes, seed), 0);
+    struct now now = world_now(world, index);
+    node->config.delegation = world_delegation(world, index, node->options.wallet, now.unix_time);
+    assert_int_equal(
+        node_set_node_key(node->node, now, &node->config.node_secret, &node->config.delegation),
+        OK);
+    world_drain(world, index);
+}
+
+void world_rotate_wg_key(struct world *world, size_t index, uint8_t identity)
+{
+    struct world_node *node = &world->nodes[index];
+    struct wg_secret secret = {{0, identity}};
+    assert_int_equal(crypto_scalarmult_base(world->next_wg_keys[index].bytes, secret.bytes), 0);
+    assert_int_equal(node_rotate_wg(node->node, world_now(world, index), &secret), OK);
+    world_drain(world, index);
 }
 
 void world_transfer(struct world *world, uint64_t token, uint8_t wallet)
@@ -221,7 +246,9 @@ static void check_admission(struct world *world, size_t index, const struct wg_p
 {
     for (size_t i = 0; i < world->count; i++) {
         const struct world_node *other = &world->nodes[i];
-        if (!wg_key_equal(&world->wg_keys[i], &peer->key) || other->options.identity != i + 1) {
+        bool its = wg_key_equal(&world->wg_keys[i], &peer->key) ||
+                   wg_key_equal(&world->next_wg_keys[i], &peer->key);
+        if (!its || other->options.identity != i + 1) {
             continue;
         }
         const struct model_token *token = model_token(&world->model, other->options.token);
@@ -312,6 +339,9 @@ static void perform(struct world *world, size_t index, const struct node_effect 
     case EFFECT_PEER_REMOVE:
         node->removes++;
         world_peer_remove(world, index, &effect->peer.key);
+        break;
+    case EFFECT_WG_KEY:
+        world_device_key(world, index, effect->bytes);
         break;
     case EFFECT_SEND:
         world_send(world, index, effect);

@@ -188,7 +188,8 @@ struct world {
     struct world_event events[WORLD_EVENTS_MAX];
     size_t event_count;
     struct wg_key wg_keys[WORLD_NODES_MAX];
-    uint64_t effects; // of all nodes
+    struct wg_key next_wg_keys[WORLD_NODES_MAX]; // of a rotation that is under way
+    uint64_t effects;                            // of all nodes
     struct hash256 trace;
 };
 
@@ -212,6 +213,10 @@ bool world_connected(struct world *world, size_t a, size_t b);
 struct now world_now(const struct world *world, size_t index);
 // Handles what an input to `index` left; after every direct call of a node function.
 void world_drain(struct world *world, size_t index);
+
+// New keys for a node that is up, made from `identity`; its wallet signs for the node key.
+void world_rotate_node_key(struct world *world, size_t index, uint8_t identity);
+void world_rotate_wg_key(struct world *world, size_t index, uint8_t identity);
 
 void world_transfer(struct world *world, uint64_t token, uint8_t wallet);
 struct token_id world_token(const struct world *world, size_t index);
@@ -241,6 +246,9 @@ void world_rebind(struct world *world, size_t index);
 // As if `from` were the sender.
 void world_datagram(struct world *world, size_t to, enum node_port port, const struct address *from,
     struct span bytes);
+
+// Its own key is another one: sessions end.
+void world_device_key(struct world *world, size_t index, struct span secret);
 
 // world_dht.c
 void world_dht_effect(struct world *world, size_t index, const struct node_effect *effect);

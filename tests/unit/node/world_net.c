@@ -7,6 +7,8 @@
 
 #include "tests/unit/unit.h"
 
+#include <sodium.h>
+
 enum {
     HOPS_TO_PEER_NAT = 3,
     HANDSHAKE_RETRY_MS = 5000,
@@ -206,6 +208,21 @@ void world_peer_remove(struct world *world, size_t index, const struct wg_key *k
     struct world_peer *peer = peer_of(&world->nodes[index], key);
     assert_non_null(peer);
     *peer = (struct world_peer){.used = false};
+}
+
+void world_device_key(struct world *world, size_t index, struct span secret)
+{
+    struct world_node *node = &world->nodes[index];
+    memcpy(node->config.wg_secret.bytes, secret.data, secret.size);
+    assert_int_equal(crypto_scalarmult_base(world->wg_keys[index].bytes, secret.data), 0);
+    for (size_t i = 0; i < WORLD_PEERS_MAX; i++) {
+        struct world_peer *peer = &node->peers[i];
+        if (peer->used) {
+            peer->session = 0;
+            peer->init_id = 0;
+            peer->pending = 0;
+        }
+    }
 }
 
 void world_read_device(struct world *world, size_t index)
