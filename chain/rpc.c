@@ -247,8 +247,9 @@ static json_t *open_reply(const struct rpc_reply *reply, enum rpc_verdict *ret)
     if (*ret == RPC_RATE_LIMITED || reply->body.size == 0) {
         return NULL;
     }
-    return json_loadb(
-        (const char *)reply->body.data, reply->body.size, JSON_REJECT_DUPLICATES, NULL);
+    // The text of an error may quote what a contract reverted with, zeroes and all.
+    return json_loadb((const char *)reply->body.data, reply->body.size,
+        JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
 }
 
 void rpc_answer_parse(

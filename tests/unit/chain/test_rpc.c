@@ -300,6 +300,20 @@ static void an_error_tells_its_text_and_what_was_reverted_with(void **)
     rpc_answer_clear(&answer);
 }
 
+// As anvil tells of a custom error: its argument, a small number, as if it were text.
+static void an_errors_text_may_have_zeroes_in_it(void **)
+{
+    struct rpc_answer answer =
+        parse_status("{\"jsonrpc\":\"2.0\",\"id\":7,\"error\":{\"code\":3,\"message\":\"execution "
+                     "reverted: custom "
+                     "error 0x7e273289: \\u0000\\u0000\\u0012g\",\"data\":\"0x7e273289\"}}",
+            200, RPC_DATA);
+    assert_int_equal(answer.verdict, RPC_REVERTED);
+    assert_int_equal(answer.size, 4);
+    assert_string_equal(answer.error_text, "execution reverted: custom error 0x7e273289: ");
+    rpc_answer_clear(&answer);
+}
+
 // Texts and codes as providers send them, verdicts by what each of them means.
 static void errors_of_the_wild(void **)
 {
@@ -446,6 +460,7 @@ int main(void)
         cmocka_unit_test(a_head_has_hash_number_and_time),
         cmocka_unit_test(any_result_is_had_as_json),
         cmocka_unit_test(an_error_tells_its_text_and_what_was_reverted_with),
+        cmocka_unit_test(an_errors_text_may_have_zeroes_in_it),
         cmocka_unit_test(errors_of_the_wild),
         cmocka_unit_test(a_batch_comes_in_any_order),
         cmocka_unit_test(a_batch_has_each_id_once_and_no_other),
