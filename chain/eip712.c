@@ -194,7 +194,7 @@ static struct hash256 text_digest(
     return keccak256(span_of(signed_text, (size_t)size));
 }
 
-static struct hash256 digest_by_kind(
+struct hash256 delegation_digest_of(
     const struct delegation *delegation, const struct network *network)
 {
     return delegation->kind == DELEGATION_EIP191 ? text_digest(delegation, network)
@@ -249,7 +249,7 @@ enum status delegation_verify_signature(
     if (status != OK) {
         return status;
     }
-    struct hash256 digest = digest_by_kind(delegation, network);
+    struct hash256 digest = delegation_digest_of(delegation, network);
     return verify_by_kind(delegation, &digest);
 }
 
@@ -259,7 +259,7 @@ enum status delegation_signer(
     if (!is_wallet_kind(delegation->kind)) {
         return ERR_UNSUPPORTED;
     }
-    struct hash256 digest = digest_by_kind(delegation, network);
+    struct hash256 digest = delegation_digest_of(delegation, network);
     return ecdsa_recover(&digest, span_of(delegation->signature, delegation->signature_size), ret);
 }
 
@@ -277,7 +277,7 @@ enum status delegation_sign(
     if (!eth_address_equal(&signer, &delegation->owner)) {
         return ERR_MISMATCH;
     }
-    struct hash256 digest = digest_by_kind(delegation, network);
+    struct hash256 digest = delegation_digest_of(delegation, network);
     uint8_t signature[ECDSA_SIGNATURE_SIZE];
     status = ecdsa_sign(&digest, secret, signature);
     if (status != OK) {
@@ -317,7 +317,7 @@ enum status delegation_cache_verify(struct delegation_cache *cache,
     if (status != OK) {
         return status;
     }
-    struct hash256 digest = digest_by_kind(delegation, network);
+    struct hash256 digest = delegation_digest_of(delegation, network);
     uint8_t bytes[sizeof digest.bytes + ECDSA_SIGNATURE_SIZE];
     memcpy(bytes, digest.bytes, sizeof digest.bytes);
     memcpy(bytes + sizeof digest.bytes, delegation->signature, ECDSA_SIGNATURE_SIZE);

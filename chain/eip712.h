@@ -38,6 +38,11 @@ void delegation_typed_data(const struct delegation *delegation, const struct net
 void delegation_text(const struct delegation *delegation, const struct network *network,
     char ret[static DELEGATION_TEXT_SIZE]);
 
+// What a signature of `delegation->kind` signs: delegation_digest, or for EIP-191 the digest of
+// 0x19 "Ethereum Signed Message:\n" length text.
+struct hash256 delegation_digest_of(
+    const struct delegation *delegation, const struct network *network);
+
 // OK if `delegation->owner` signed it with its key for this network; says nothing about who owns
 // the token. (An account under EIP-7702 has code, and a key all the same: so a signature of 65
 // bytes that is said to be a contract wallet's is tried, too.) ERR_SIGNATURE or ERR_MALFORMED if

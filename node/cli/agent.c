@@ -21,8 +21,6 @@ enum {
     MERCY_MS = 2000, // between TERM and KILL
 };
 
-extern char **environ;
-
 struct agent {
     const char *command;
     pid_t pid;

@@ -47,7 +47,7 @@ static int take_signer(struct cli *cli, struct authorization *authorization)
         eip55_format(&address, has);
         eip55_format(&authorization->owner, wants);
         return complain(cli, FAILED, "wrong_owner",
-            "the key is that of %s, not of the stated owner %s; nothing was signed", has, wants);
+            "the key is that of %s, and %s owns the token; nothing was signed", has, wants);
     }
     authorization->owner = address;
     authorization->has_owner = true;
@@ -83,12 +83,42 @@ static int take_node_key(
     return DONE;
 }
 
+// Options that belong to another way than the one that is named.
+static int check_ways(struct cli *cli)
+{
+    const struct arguments *arguments = &cli->arguments;
+    bool draws = arguments->qr || arguments->qr_file != NULL;
+    bool signs = signer_is_named(cli);
+    bool given = arguments->signature != NULL;
+    if (signs + given + arguments->browser > 1) {
+        return complain(cli, USAGE_ERROR, "usage",
+            "a key that signs, --signature and --browser exclude each other");
+    }
+    if ((draws || arguments->print) && (given || arguments->browser)) {
+        return complain(cli, USAGE_ERROR, "usage",
+            "--print, --qr and --qr-file show what is to be signed; --signature and --browser do "
+            "without");
+    }
+    if (draws && signs && !arguments->print) {
+        return complain(cli, USAGE_ERROR, "usage",
+            "--qr and --qr-file are for a wallet elsewhere, and here a key signs");
+    }
+    if ((arguments->port != NULL || arguments->timeout != NULL) && !arguments->browser) {
+        return complain(cli, USAGE_ERROR, "usage", "--port and --timeout go with --browser");
+    }
+    return DONE;
+}
+
 int verb_authorize(struct cli *cli)
 {
     struct authorization authorization = {0};
     int result = DONE;
     if (!token_option(cli, cli->arguments.operands[0], &authorization.token)) {
         return USAGE_ERROR;
+    }
+    result = check_ways(cli);
+    if (result != DONE) {
+        return result;
     }
     struct state *state = open_state(cli, STATE_EXISTING, &result);
     if (state == NULL) {
@@ -100,6 +130,9 @@ int verb_authorize(struct cli *cli)
     }
     if (result == DONE) {
         result = take_owner(cli, &authorization);
+    }
+    if (result == DONE) {
+        result = authorize_ask_owner(cli, &authorization);
     }
     if (result == DONE) {
         result = take_signer(cli, &authorization);
@@ -114,6 +147,7 @@ int verb_authorize(struct cli *cli)
         result = authorize_keep(cli, state, &authorization);
     }
     signer_close(authorization.signer);
+    chain_client_close(authorization.client);
     state_close(state);
     return result;
 }

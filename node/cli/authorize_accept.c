@@ -6,40 +6,52 @@
 #include "base/text.h"
 #include "chain/eip55.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
+__attribute__((format(printf, 3, 4))) static bool refuse(
+    struct refusal *ret, const char *code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    ret->code = code;
+    (void)vsnprintf(ret->text, sizeof ret->text, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
 // What a wallet signed if it was not what we asked for: helps to find the wrong account.
-static int complain_signature(
-    struct cli *cli, const struct state_delegation *draft, struct span signature)
+static bool refuse_signature(
+    const struct state_delegation *draft, struct span signature, struct refusal *ret)
 {
     struct eth_address signer;
     char wants[ETH_ADDRESS_TEXT_SIZE];
     char has[ETH_ADDRESS_TEXT_SIZE];
-    struct hash256 digest = delegation_digest(&draft->delegation, &draft->network);
+    struct hash256 digest = delegation_digest_of(&draft->delegation, &draft->network);
     eip55_format(&draft->delegation.owner, wants);
     enum status status = ecdsa_recover(&digest, signature, &signer);
     if (status == OK) {
         eip55_format(&signer, has);
-        return complain(cli, FAILED, "wrong_signer",
-            "the signature is not %s's over this data (it recovers to %s); sign the last typed "
-            "data that was printed, with the owner's account",
+        return refuse(ret, "wrong_signer",
+            "the signature is not %s's over this data (it recovers to %s); sign what was shown "
+            "last, with the owner's account",
             wants, has);
     }
-    return complain(cli, FAILED, "malformed",
+    return refuse(ret, "malformed",
         "this is not a signature that can be used: %s; expected 65 bytes in hex as "
-        "eth_signTypedData_v4 returns them",
+        "eth_signTypedData_v4 or personal_sign returns them",
         status_text(status));
 }
 
-int authorize_accept(struct cli *cli, struct authorization *authorization, const char *signature)
+bool authorize_accept(
+    struct authorization *authorization, const char *signature, struct refusal *ret)
 {
     uint8_t bytes[ECDSA_SIGNATURE_SIZE];
     struct state_delegation *draft = &authorization->result;
     if (hex_parse(span_of_text(signature), bytes, sizeof bytes) != OK) {
-        return complain(
-            cli, FAILED, "malformed", "the signature: expected 65 bytes, 0x and 130 hex digits");
+        return refuse(ret, "malformed", "the signature: expected 65 bytes, 0x and 130 hex digits");
     }
-    if (delegation_accept_signature(
-            &draft->delegation, &draft->network, span_of(bytes, sizeof bytes)) != OK) {
-        return complain_signature(cli, draft, span_of(bytes, sizeof bytes));
-    }
-    return DONE;
+    struct span span = span_of(bytes, sizeof bytes);
+    return delegation_accept_signature(&draft->delegation, &draft->network, span) == OK ||
+           refuse_signature(draft, span, ret);
 }

@@ -6,6 +6,7 @@
 #include "node/cli/authorize.h"
 
 #include "base/text.h"
+#include "node/cli/qr.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,44 +15,72 @@
 
 enum {
     DAY_S = 24 * 3600,
-    LINE_SIZE = 1024,
+    LINE_SIZE = 9 * 1024, // a contract wallet's signature of 4,096 bytes in hex
 };
 
-static void make_draft(struct authorization *authorization)
+static void make_draft(const struct cli *cli, struct authorization *authorization)
 {
     struct unix_time now = {.ms = (uint64_t)time(NULL) * 1000};
     authorization->result.network = authorization->manifest.network;
     authorization->result.delegation = delegation_draft(&authorization->token,
         &authorization->owner, &authorization->node_key, now, authorization->days * DAY_S);
+    authorization->result.delegation.kind =
+        cli->arguments.text ? DELEGATION_EIP191 : DELEGATION_EIP712;
+}
+
+// What the wallet is to sign, as typed data or as text.
+static void format_draft(
+    const struct state_delegation *draft, char ret[static DELEGATION_TYPED_DATA_SIZE])
+{
+    if (draft->delegation.kind == DELEGATION_EIP191) {
+        delegation_text(&draft->delegation, &draft->network, ret);
+    } else {
+        delegation_typed_data(&draft->delegation, &draft->network, ret);
+    }
+}
+
+static int draw_draft(struct cli *cli, const char *text)
+{
+    int result = DONE;
+    if (cli->arguments.qr_file != NULL) {
+        result = qr_write(cli, text, cli->arguments.qr_file);
+    }
+    if (result == DONE && cli->arguments.qr) {
+        result = qr_print(cli, text);
+    }
+    return result;
 }
 
 static int print_draft(
     struct cli *cli, const struct state *state, const struct authorization *authorization)
 {
-    char typed[DELEGATION_TYPED_DATA_SIZE];
+    char text[DELEGATION_TYPED_DATA_SIZE];
     struct state_error error;
     const struct state_delegation *draft = &authorization->result;
     enum status status = state_draft_write(state, draft, &error);
     if (status != OK) {
         return complain_state(cli, status, &error);
     }
-    delegation_typed_data(&draft->delegation, &draft->network, typed);
+    format_draft(draft, text);
     if (cli->arguments.json && cli->arguments.print) {
-        print_json(json_pack("{s:o}", "typed_data", json_loads(typed, 0, NULL)));
+        print_json(cli->arguments.text
+                       ? json_pack("{s:s}", "text", text)
+                       : json_pack("{s:o}", "typed_data", json_loads(text, 0, NULL)));
     } else if (cli->arguments.json) {
-        warn("%s", typed);
+        warn("%s", text);
     } else {
-        say("%s", typed);
+        say("%s", text);
     }
     (void)fflush(stdout);
-    return DONE;
+    return draw_draft(cli, text);
 }
 
 static int read_signature(struct cli *cli, char ret[static LINE_SIZE])
 {
     char token[TOKEN_TEXT_SIZE];
     if (isatty(STDIN_FILENO) == 1) {
-        warn("Sign this with the owner's wallet (eth_signTypedData_v4) and paste the signature:");
+        warn("Sign this with the owner's wallet (%s) and paste the signature:",
+            cli->arguments.text ? "personal_sign" : "eth_signTypedData_v4");
     }
     if (fgets(ret, LINE_SIZE, stdin) == NULL) {
         struct token_id id;
@@ -68,6 +97,15 @@ static int read_signature(struct cli *cli, char ret[static LINE_SIZE])
     size_t size = strcspn(ret, " \t\r\n");
     ret[size] = '\0';
     return DONE;
+}
+
+static int take_signature(
+    struct cli *cli, struct authorization *authorization, const char *signature)
+{
+    struct refusal refusal;
+    return authorize_accept(authorization, signature, &refusal)
+               ? DONE
+               : complain(cli, FAILED, refusal.code, "%s", refusal.text);
 }
 
 // The signature of what an earlier run printed.
@@ -93,27 +131,29 @@ static int finish_draft(
             "`deedmesh authorize %s --owner 0x...` and sign what it prints",
             cli->arguments.operands[0]);
     }
-    return authorize_accept(cli, authorization, cli->arguments.signature);
+    return take_signature(cli, authorization, cli->arguments.signature);
 }
 
 // With a key that is at hand.
 static int sign_draft(struct cli *cli, struct authorization *authorization)
 {
-    char typed[DELEGATION_TYPED_DATA_SIZE];
+    char text[DELEGATION_TYPED_DATA_SIZE];
     uint8_t signature[ECDSA_SIGNATURE_SIZE];
     struct state_delegation *draft = &authorization->result;
-    delegation_typed_data(&draft->delegation, &draft->network, typed);
+    bool is_text = draft->delegation.kind == DELEGATION_EIP191;
+    format_draft(draft, text);
     struct signer_request request = {
-        .method = SIGN_TYPED_DATA,
-        .digest = delegation_digest(&draft->delegation, &draft->network),
-        .shown = json_loads(typed, 0, NULL),
+        .method = is_text ? SIGN_TEXT : SIGN_TYPED_DATA,
+        .digest = delegation_digest_of(&draft->delegation, &draft->network),
+        .shown = is_text ? json_string(text) : json_loads(text, 0, NULL),
     };
     int result = signer_sign(cli, authorization->signer, &request, signature);
     json_decref(request.shown);
     if (result == DONE) {
+        // The signer has verified that it is the owner's.
         enum status status = delegation_accept_signature(
             &draft->delegation, &draft->network, span_of(signature, sizeof signature));
-        ASSERT(status == OK); // it was verified to be the owner's
+        ASSERT(status == OK);
     }
     return result;
 }
@@ -128,18 +168,21 @@ int authorize_obtain(
     }
     if (!authorization->has_owner) {
         return complain(cli, USAGE_ERROR, "usage",
-            "who owns token %s? Name the wallet with --owner 0x..., or sign with --key-file, "
-            "--keystore or --agent",
+            "who owns token %s? Name the wallet with --owner 0x..., an RPC provider to ask with "
+            "--rpc URL, or a key with --key-file, --keystore or --agent",
             cli->arguments.operands[0]);
     }
-    make_draft(authorization);
+    make_draft(cli, authorization);
     if (authorization->signer != NULL && !cli->arguments.print) {
         return sign_draft(cli, authorization);
+    }
+    if (cli->arguments.browser) {
+        return authorize_in_browser(cli, authorization);
     }
     int result = print_draft(cli, state, authorization);
     if (result != DONE || cli->arguments.print) {
         return result;
     }
     result = read_signature(cli, line);
-    return result == DONE ? authorize_accept(cli, authorization, line) : result;
+    return result == DONE ? take_signature(cli, authorization, line) : result;
 }

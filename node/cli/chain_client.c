@@ -127,13 +127,15 @@ static int choose(struct chain_client *client)
     if (result == DONE && client->count == 0) {
         result = add_suggested(client);
     }
-    if (result == DONE && client->count == 0) {
-        result = complain(client->cli, FAILED, "no_provider",
-            "which RPC provider? Name one with --rpc URL, or as `rpc` under [chain] in "
-            "%s/%s.conf; the manifest suggests none",
-            client->cli->directories.config, client->cli->instance);
-    }
     return result;
+}
+
+static int complain_of_none(const struct cli *cli)
+{
+    return complain(cli, FAILED, "no_provider",
+        "which RPC provider? Name one with --rpc URL, or as `rpc` under [chain] in %s/%s.conf; the "
+        "manifest suggests none",
+        cli->directories.config, cli->instance);
 }
 
 static int create_http(struct chain_client *client)
@@ -210,8 +212,9 @@ static void take_error(
 
 static void take_body(const struct rpc_reply *reply, uint64_t id, struct chain_answer *answer)
 {
-    json_t *root =
-        json_loadb((const char *)reply->body.data, reply->body.size, JSON_REJECT_DUPLICATES, NULL);
+    // As chain/rpc.c: the text of an error may have zeroes in it.
+    json_t *root = json_loadb((const char *)reply->body.data, reply->body.size,
+        JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
     const json_t *own_id = json_object_get(root, "id");
     json_t *result = json_object_get(root, "result");
     const json_t *error = json_object_get(root, "error");
@@ -591,7 +594,8 @@ static int check_chains(struct chain_client *client, const struct chain_answer *
         client->count);
 }
 
-int chain_client_open(struct cli *cli, uint64_t chain_id, struct chain_client **ret)
+// `*ret` stays NULL where no provider is named.
+int chain_client_open_if_named(struct cli *cli, uint64_t chain_id, struct chain_client **ret)
 {
     struct chain_answer answers[CHAIN_CLIENT_PROVIDERS_MAX] = {0};
     struct chain_client *client = calloc(1, sizeof *client);
@@ -599,6 +603,11 @@ int chain_client_open(struct cli *cli, uint64_t chain_id, struct chain_client **
     client->cli = cli;
     client->chain_id = chain_id;
     int result = choose(client);
+    if (result == DONE && client->count == 0) {
+        chain_client_close(client);
+        *ret = NULL;
+        return DONE;
+    }
     if (result == DONE) {
         result = create_http(client);
     }
@@ -616,6 +625,19 @@ int chain_client_open(struct cli *cli, uint64_t chain_id, struct chain_client **
     }
     *ret = client;
     return DONE;
+}
+
+int chain_client_open(struct cli *cli, uint64_t chain_id, struct chain_client **ret)
+{
+    struct chain_client *client = NULL;
+    int result = chain_client_open_if_named(cli, chain_id, &client);
+    if (result == DONE && client == NULL) {
+        result = complain_of_none(cli);
+    }
+    if (result == DONE) {
+        *ret = client;
+    }
+    return result;
 }
 
 void chain_client_close(struct chain_client *client)

@@ -38,6 +38,10 @@ struct arguments {
     bool until_direct;
     bool allow_http;
     bool print;
+    bool offline;
+    bool text;
+    bool qr;
+    bool browser;
     const char *token;
     const char *timeout;
     const char *count;
@@ -50,6 +54,8 @@ struct arguments {
     const char *agent_timeout;
     const char *owner;
     const char *signature;
+    const char *qr_file;
+    const char *port;
     const char *days;
     const char *chain_id;
     const char *contract;

@@ -13,6 +13,7 @@
 static int obtain_wg_key(struct cli *cli, struct wg_secret *ret)
 {
     char text[SECRET_FILE_MAX];
+    size_t size = 0;
     struct wg_key key;
     const char *path = cli->arguments.wg_key_file;
     if (path == NULL) {
@@ -22,7 +23,7 @@ static int obtain_wg_key(struct cli *cli, struct wg_secret *ret)
         ret->bytes[31] = (uint8_t)((ret->bytes[31] & 127) | 64);
         return DONE;
     }
-    int result = secret_file_read(cli, path, text);
+    int result = secret_file_read(cli, path, text, sizeof text, &size);
     if (result == DONE && wg_key_parse(span_of_text(text), &key) != OK) {
         result = complain(cli, FAILED, "malformed",
             "%s: expected a WireGuard private key, 44 characters of base64 as `wg genkey` prints",

@@ -39,43 +39,29 @@ static int check_file(struct cli *cli, const char *path, int fd, size_t most)
     return DONE;
 }
 
-int secret_file_read_all(
-    struct cli *cli, const char *path, char *ret, size_t size, size_t *ret_size)
+int secret_file_read(struct cli *cli, const char *path, char *ret, size_t size, size_t *ret_size)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     int result = check_file(cli, path, fd, size - 1);
-    if (result == DONE) {
-        ssize_t got = read(fd, ret, size - 1);
-        if (got < 0) {
-            result = complain(cli, FAILED, "io", "%s: %s", path, strerror(errno));
-        } else {
-            ret[got] = '\0';
-            *ret_size = (size_t)got;
+    ssize_t got = result == DONE ? read(fd, ret, size - 1) : 0;
+    if (got < 0) {
+        result = complain(cli, FAILED, "io", "%s: %s", path, strerror(errno));
+    } else if (result == DONE) {
+        size_t begin = 0;
+        size_t end = (size_t)got;
+        while (begin < end && is_blank(ret[begin])) {
+            begin++;
         }
+        while (end > begin && is_blank(ret[end - 1])) {
+            end--;
+        }
+        memmove(ret, ret + begin, end - begin);
+        ret[end - begin] = '\0';
+        *ret_size = end - begin;
     }
     if (fd >= 0) {
         (void)close(fd);
     }
-    return result;
-}
-
-int secret_file_read(struct cli *cli, const char *path, char ret[static SECRET_FILE_MAX])
-{
-    char text[SECRET_FILE_MAX] = {0};
-    size_t begin = 0;
-    size_t end = 0;
-    int result = secret_file_read_all(cli, path, text, sizeof text, &end);
-    if (result == DONE) {
-        while (begin < end && is_blank(text[begin])) {
-            begin++;
-        }
-        while (end > begin && is_blank(text[end - 1])) {
-            end--;
-        }
-        memset(ret, 0, SECRET_FILE_MAX);
-        memcpy(ret, text + begin, end - begin);
-    }
-    sodium_memzero(text, sizeof text);
     return result;
 }
 

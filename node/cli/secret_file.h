@@ -10,14 +10,10 @@ enum {
     PASSWORD_MAX = 1024,
 };
 
-// The whole of `path`, which must be readable by its owner alone, and a NUL behind it; so at most
-// `size` - 1 bytes. The caller wipes `ret`. Complains and returns an exit code other than DONE
-// otherwise.
-int secret_file_read_all(
-    struct cli *cli, const char *path, char *ret, size_t size, size_t *ret_size);
-
-// As above for a file of one line; blanks around it are cut off.
-int secret_file_read(struct cli *cli, const char *path, char ret[static SECRET_FILE_MAX]);
+// What `path` holds, without blanks around it and with a NUL behind; the file is of at most
+// `size` - 1 bytes. It must be readable by its owner alone. The caller wipes `ret`. Complains and
+// returns an exit code other than DONE otherwise.
+int secret_file_read(struct cli *cli, const char *path, char *ret, size_t size, size_t *ret_size);
 
 // One line without its end: from the descriptor that `fd_text` names in decimal, or where that is
 // NULL asked for on the terminal, which does not show it. The caller wipes `ret`. As above.

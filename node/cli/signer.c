@@ -36,14 +36,17 @@ bool signer_is_named(const struct cli *cli)
 
 static int open_key_file(struct cli *cli, struct signer *signer)
 {
-    char text[SECRET_FILE_MAX];
+    char text[KEYSTORE_FILE_MAX + 1];
+    size_t size = 0;
     const char *path = cli->arguments.key_file;
-    int result = secret_file_read(cli, path, text);
+    int result = secret_file_read(cli, path, text, sizeof text, &size);
     if (result == DONE &&
-        (hex_parse(span_of_text(text), signer->secret.bytes, sizeof signer->secret.bytes) != OK ||
+        (hex_parse(span_of(text, size), signer->secret.bytes, sizeof signer->secret.bytes) != OK ||
             ecdsa_address(&signer->secret, &signer->address) != OK)) {
-        result = complain(cli, FAILED, "malformed", "%s: expected a private key, 64 hex digits%s",
-            path, text[0] == '{' ? "; this looks like an encrypted keystore: --keystore" : "");
+        result = complain(cli, FAILED, "malformed",
+            text[0] == '{' ? "%s: this is an encrypted keystore: --keystore"
+                           : "%s: expected a private key, 64 hex digits",
+            path);
     }
     sodium_memzero(text, sizeof text);
     return result;
@@ -100,7 +103,7 @@ static int open_keystore(struct cli *cli, struct signer *signer)
     char password[PASSWORD_MAX];
     size_t size = 0;
     struct keystore keystore;
-    int result = secret_file_read_all(cli, cli->arguments.keystore, text, sizeof text, &size);
+    int result = secret_file_read(cli, cli->arguments.keystore, text, sizeof text, &size);
     if (result != DONE) {
         return result;
     }

@@ -45,9 +45,12 @@ static const char join_details[] =
     "pins it. With the fingerprint it is checked before use; without, you trust what HOST says.";
 
 static const char authorize_details[] =
-    "The owner of TOKEN states that this node may sit in its seat. Without a key here this prints\n"
+    "The owner of TOKEN states that this node may sit in its seat: no gas, no transaction. Where "
+    "an\n"
+    "RPC provider is known, the chain is asked who that is. With --browser a wallet in a browser\n"
+    "signs; with --key-file, --keystore or --agent a key does. Otherwise this prints\n"
     "EIP-712 typed data to sign in the owner's wallet (eth_signTypedData_v4) and reads the\n"
-    "signature from standard input; or give it later with --signature. No gas, no transaction.";
+    "signature from standard input; or give it later with --signature.";
 
 static const char up_details[] =
     "Starts the daemon in the background and returns when it is ready. On a terminal the\n"
@@ -97,7 +100,16 @@ const struct verb verbs[] = {
             TEXT("days", 0, days, "N", "how long it holds (90)"),
             TEXT("chain-id", 0, chain_id, "N", "the network, before join has pinned it:"),
             TEXT("contract", 0, contract, "0x...", "its chain and its contract"),
-            FLAG("print", 0, print, "print the typed data and ask for nothing"),
+            FLAG("print", 0, print, "print what is to be signed and ask for nothing"),
+            FLAG("text", 0, text, "for wallets without typed data: sign text (personal_sign)"),
+            FLAG("qr", 0, qr, "show it as a QR code, too"),
+            TEXT("qr-file", 0, qr_file, "FILE", "write the QR code there (.png or .svg)"),
+            FLAG("browser", 0, browser, "serve a page that asks the wallet in a browser"),
+            TEXT("port", 0, port, "N", "the page's port on 127.0.0.1 (any)"),
+            TEXT("timeout", 0, timeout, "S", "how long the page waits (300)"),
+            REPEAT("rpc", 0, rpcs, "URL", "ask this RPC provider who owns it; up to 3 times"),
+            FLAG("allow-http", 0, allow_http, "let providers be plain http"),
+            FLAG("offline", 0, offline, "do not ask the chain who owns the token"),
             {0},
         },
         verb_authorize},

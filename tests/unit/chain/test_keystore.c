@@ -143,7 +143,7 @@ static void what_is_no_keystore_is_refused(void **)
     parses_to(changed(vector_pbkdf2, "517ead92", "517ead9x"), ERR_MALFORMED);
     parses_to(changed(vector_pbkdf2, "\"mac\"", "\"kdf\":\"scrypt\",\"mac\""), ERR_MALFORMED);
     memset(large, ' ', sizeof large);
-    memcpy(large, vector_pbkdf2, strlen(vector_pbkdf2));
+    memcpy(large, vector_pbkdf2, sizeof vector_pbkdf2 - 1);
     struct keystore keystore;
     assert_int_equal(keystore_parse(span_of(large, sizeof large), &keystore), ERR_MALFORMED);
     assert_int_equal(keystore_parse(span_of(large, sizeof large - 1), &keystore), OK);
