@@ -122,7 +122,7 @@ static bool next_for_provider(
     return asked->checked &&
            (next_reask(gate, provider, now, call) || next_tokens(gate, provider, now, call) ||
                gate_wallet_call(gate, provider, now, call) ||
-               gate_enumeration_call(gate, provider, call));
+               gate_enumeration_call(gate, provider, now, call));
 }
 
 static void write_tokens(
@@ -303,42 +303,49 @@ bool gate_next_call(struct gate *gate, struct now now, struct gate_call *ret)
     return false;
 }
 
-void gate_question_begin(struct gate_question *question, size_t first)
+void gate_hedge_begin(struct gate_hedge *hedge, size_t first)
 {
-    *question = (struct gate_question){.first = (uint8_t)first, .next_at = mono_never()};
+    *hedge = (struct gate_hedge){.first = (uint8_t)first, .open = true, .next_at = mono_never()};
 }
 
-bool gate_question_take(
-    struct gate *gate, struct gate_question *question, size_t provider, struct mono now)
+bool gate_hedge_take(struct gate *gate, struct gate_hedge *hedge, size_t provider, struct mono now)
 {
-    if (question->asked != 0 && !mono_due(question->next_at, now)) {
-        return false;
-    }
-    for (size_t i = 0; i < gate->config.providers; i++) {
-        size_t place = (question->first + i) % gate->config.providers;
+    for (size_t i = 0; hedge->open && i < gate->config.providers; i++) {
+        size_t place = (hedge->first + i) % gate->config.providers;
         uint8_t bit = (uint8_t)(1U << place);
         const struct gate_provider *other = &gate->providers[place];
-        if ((question->asked & bit) != 0 || !other->checked || !mono_due(other->retry_at, now)) {
+        if ((hedge->asked & bit) != 0 || !other->checked || !mono_due(other->retry_at, now)) {
             continue;
         }
         if (place != provider) {
             return false; // another one's turn
         }
-        question->asked |= bit;
-        question->next_at = mono_add(now, GATE_HEDGE_MS);
+        hedge->asked |= bit;
+        hedge->open = false;
+        hedge->next_at = mono_add(now, GATE_HEDGE_MS);
         return true;
     }
     return false;
 }
 
-void gate_question_failed(struct gate_question *question, struct mono now)
+bool gate_hedge_failed(struct gate *gate, struct gate_hedge *hedge)
 {
-    question->next_at = now;
+    hedge->open = true;
+    hedge->next_at = mono_never();
+    return hedge->asked != (1U << gate->config.providers) - 1;
 }
 
-struct mono gate_question_deadline(const struct gate_question *question)
+struct mono gate_hedge_deadline(const struct gate_hedge *hedge)
 {
-    return question->asked == 0 ? mono_never() : question->next_at;
+    return hedge->next_at;
+}
+
+void gate_hedge_on_deadline(struct gate_hedge *hedge, struct mono now)
+{
+    if (mono_due(hedge->next_at, now)) {
+        hedge->open = true;
+        hedge->next_at = mono_never();
+    }
 }
 
 static void mark_poll(struct gate *gate, size_t provider)
@@ -368,7 +375,7 @@ struct mono gate_next_deadline(const struct gate *gate)
         }
     }
     if (gate->config.members_max > 0 && gate->config.providers > 0) {
-        next = mono_min(next, gate->enumeration.due);
+        next = mono_min(next, gate_enumeration_deadline(gate));
     }
     return next;
 }

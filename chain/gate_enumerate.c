@@ -2,8 +2,9 @@
 //
 // Finding members on chain: by ERC721Enumerable where a quorum says that the contract has it, else
 // by asking for one id after the other until a long enough run of unknown ones. One provider
-// serves a round, another one the next, so that none can hide a member for long. What is found is
-// a hint: each token is read by the quorum before it counts.
+// serves a round, another one the next, so that none can hide a member for long; when it is slow or
+// fails, the next one takes over where it is. What is found is a hint: each token is read by the
+// quorum before it counts.
 #include "chain/gate_state.h"
 
 #include <string.h>
@@ -51,10 +52,10 @@ static void begin_round(struct gate *gate, struct now now)
     struct gate_enumeration *round = &gate->enumeration;
     round->state = ENUMERATION_INTERFACE;
     round->due = mono_add(now.mono, STALL_MS);
-    round->in_flight = false;
     round->bounded = false;
     for (size_t i = 0; i < gate->config.providers; i++) {
         gate->providers[i].interface_due = true;
+        gate->providers[i].enumerable = VERDICT_UNKNOWN; // its supply may be another by now
     }
     for (size_t i = 0; i < gate->member_count; i++) {
         gate->members[i].seen = false;
@@ -64,6 +65,7 @@ static void begin_round(struct gate *gate, struct now now)
 void gate_enumeration_on_deadline(struct gate *gate, struct now now)
 {
     struct gate_enumeration *round = &gate->enumeration;
+    gate_hedge_on_deadline(&round->hedge, now.mono);
     if (gate->config.members_max == 0 || gate->config.providers == 0 ||
         !mono_due(round->due, now.mono)) {
         return;
@@ -73,6 +75,13 @@ void gate_enumeration_on_deadline(struct gate *gate, struct now now)
         return;
     }
     begin_round(gate, now);
+}
+
+struct mono gate_enumeration_deadline(const struct gate *gate)
+{
+    const struct gate_enumeration *round = &gate->enumeration;
+    bool searches = round->state == ENUMERATION_INDEX || round->state == ENUMERATION_SEQUENTIAL;
+    return searches ? mono_min(round->due, gate_hedge_deadline(&round->hedge)) : round->due;
 }
 
 void gate_enumerate(struct gate *gate, struct now now)
@@ -147,6 +156,7 @@ static void begin_search(struct gate *gate, struct now now, size_t provider, boo
     round->next = 0;
     round->gap = 0;
     round->chunk = GATE_ENUMERATE_CHUNK;
+    gate_hedge_begin(&round->hedge, provider);
     if (index && round->total > gate->config.members_max) {
         round->bounded = true;
         round->total = gate->config.members_max;
@@ -192,7 +202,8 @@ static size_t chunk_of_round(const struct gate *gate)
     return round->chunk;
 }
 
-bool gate_enumeration_call(struct gate *gate, size_t provider, struct gate_inflight *call)
+bool gate_enumeration_call(
+    struct gate *gate, size_t provider, struct mono now, struct gate_inflight *call)
 {
     struct gate_enumeration *round = &gate->enumeration;
     struct gate_provider *asked = &gate->providers[provider];
@@ -210,10 +221,9 @@ bool gate_enumeration_call(struct gate *gate, size_t provider, struct gate_infli
     case ENUMERATION_SEQUENTIAL:
         break;
     }
-    if (provider != round->provider || round->in_flight) {
+    if (!gate_hedge_take(gate, &round->hedge, provider, now)) {
         return false;
     }
-    round->in_flight = true;
     call->kind = CALL_MEMBERS;
     call->first = round->next;
     call->count = (uint16_t)gate_provider_reads(gate, provider, chunk_of_round(gate));
@@ -314,8 +324,9 @@ static void take_members(struct gate *gate, struct now now, const struct gate_in
 static bool is_stale(const struct gate *gate, const struct gate_inflight *call)
 {
     const struct gate_enumeration *round = &gate->enumeration;
+    bool asked = (round->hedge.asked & 1U << call->provider) != 0;
     return (round->state != ENUMERATION_INDEX && round->state != ENUMERATION_SEQUENTIAL) ||
-           call->provider != round->provider || call->first != round->next;
+           !asked || call->first != round->next;
 }
 
 void gate_enumeration_reply(struct gate *gate, struct now now, const struct gate_inflight *call,
@@ -331,7 +342,9 @@ void gate_enumeration_reply(struct gate *gate, struct now now, const struct gate
     if (is_stale(gate, call)) {
         return;
     }
-    gate->enumeration.in_flight = false;
+    // Whoever answers serves on.
+    gate->enumeration.provider = call->provider;
+    gate_hedge_begin(&gate->enumeration.hedge, call->provider);
     if (aggregate->starved && call->count > 1) {
         gate->enumeration.chunk = call->count / 2;
         return;
@@ -344,7 +357,7 @@ void gate_enumeration_again(struct gate *gate, const struct gate_inflight *call)
     if (call->kind == CALL_INTERFACE) {
         gate->providers[call->provider].interface_due = true;
     } else if (!is_stale(gate, call)) {
-        gate->enumeration.in_flight = false;
+        gate_hedge_begin(&gate->enumeration.hedge, call->provider);
     }
 }
 
@@ -362,10 +375,14 @@ void gate_enumeration_failed(
     if (is_stale(gate, call)) {
         return;
     }
-    round->in_flight = false;
     if (!refused) {
-        end_round(gate, now, false);
-    } else if (call->count > 1) {
+        if (!gate_hedge_failed(gate, &round->hedge)) {
+            end_round(gate, now, false);
+        }
+        return;
+    }
+    gate_hedge_begin(&round->hedge, call->provider);
+    if (call->count > 1) {
         round->chunk = call->count / 2;
         round->due = mono_add(now.mono, STALL_MS);
     } else { // this one place spoils even a call of its own: pass it by

@@ -220,11 +220,12 @@ struct gate_provider {
     struct gate_reask reask;
 };
 
-// A question that any one provider may answer: asked of `first`, after GATE_HEDGE_MS, or at once
-// when that one fails, of the next one that can be asked as well, and so on.
-struct gate_question {
+// A question that any one provider may answer: asked of `first`; after GATE_HEDGE_MS, or at once
+// when that one fails, of the next one that can be asked, too; and so on. The first answer ends it.
+struct gate_hedge {
     uint8_t first;
     uint8_t asked; // bit mask
+    bool open;     // another one may be asked now
     struct mono next_at;
 };
 
@@ -260,8 +261,8 @@ struct gate_enumeration {
     uint64_t total;    // ENUMERATION_INDEX
     uint32_t gap;      // unknown ids in a row
     uint16_t chunk;
+    struct gate_hedge hedge; // who is asked for the present chunk
     bool bounded;
-    bool in_flight;
     bool announce; // an event is due
 };
 
@@ -408,14 +409,13 @@ void gate_meter_reply(struct gate_provider *provider, struct mono now, struct mo
 size_t gate_call_reads(const struct gate_inflight *call);
 // The block that it is pinned to, or NULL.
 const struct rpc_block *gate_call_pin(const struct gate_inflight *call);
-void gate_question_begin(struct gate_question *question, size_t first);
+void gate_hedge_begin(struct gate_hedge *hedge, size_t first);
 // True if `provider` is to be asked now; from then on it has been.
-bool gate_question_take(
-    struct gate *gate, struct gate_question *question, size_t provider, struct mono now);
-// Whom it was asked of has failed: the next one's turn.
-void gate_question_failed(struct gate_question *question, struct mono now);
-// When another provider may be asked; mono_never if it was not asked at all.
-struct mono gate_question_deadline(const struct gate_question *question);
+bool gate_hedge_take(struct gate *gate, struct gate_hedge *hedge, size_t provider, struct mono now);
+// One that was asked has failed. False if there is nobody left to ask.
+bool gate_hedge_failed(struct gate *gate, struct gate_hedge *hedge);
+struct mono gate_hedge_deadline(const struct gate_hedge *hedge);
+void gate_hedge_on_deadline(struct gate_hedge *hedge, struct mono now);
 
 // gate_detail.c
 // `place` is that of the token's getNodeAccess, which could be read, among the results.
@@ -423,7 +423,9 @@ void gate_take_detail(struct gate *gate, size_t slot, size_t provider,
     const struct aggregate *aggregate, size_t place);
 
 // gate_enumerate.c
-bool gate_enumeration_call(struct gate *gate, size_t provider, struct gate_inflight *call);
+bool gate_enumeration_call(
+    struct gate *gate, size_t provider, struct mono now, struct gate_inflight *call);
+struct mono gate_enumeration_deadline(const struct gate *gate);
 void gate_enumeration_write(
     struct gate *gate, const struct gate_inflight *call, struct reads_writer *reads);
 void gate_enumeration_reply(struct gate *gate, struct now now, const struct gate_inflight *call,

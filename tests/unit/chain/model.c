@@ -628,6 +628,9 @@ void model_answer(
     struct model_provider *provider = &model->providers[index];
     *ret = (struct model_reply){.comes = false};
     provider->calls++;
+    if (provider->turns_at != 0 && provider->calls > provider->turns_at) {
+        provider->fault = provider->later;
+    }
     if (answer_fault(provider->fault, id, ret)) {
         return;
     }

@@ -101,6 +101,8 @@ struct model_delegate {
 
 struct model_provider {
     enum model_fault fault;
+    uint64_t turns_at; // after so many calls it has `later` for its fault; 0 = never
+    enum model_fault later;
     uint64_t chain_id;
     bool no_code;
     bool no_aggregator;

@@ -437,6 +437,38 @@ static void a_flag_that_is_hidden_is_unknown_not_absent(void **)
     assert_reading(7, VERDICT_UNKNOWN, REASON_CONTRACT);
 }
 
+static bool saw_round(void)
+{
+    for (size_t i = 0; i < model.event_count; i++) {
+        if (model.events[i].kind == GATE_EVENT_ENUMERATED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Whoever's turn it is: one that falls silent holds a search up for a second, one that fails for no
+// time at all.
+static void a_search_goes_on_with_the_next_provider(void **)
+{
+    static const enum model_fault faults[] = {FAULT_SILENT, FAULT_DEAD};
+    for (size_t i = 0; i < 6; i++) {
+        begin(3, (struct gate_config){.members_max = 16});
+        model.enumerable = true;
+        model_advance(&model, 1000);
+        assert_int_equal(gate_member_count(model.gate), 1);
+        model_forget_events(&model);
+        model_set_owner(&model, 8, model_address(BOB));
+        model_advance(&model, 2000); // so that the newest block has it
+        model.providers[i % 3].turns_at = model.providers[i % 3].calls + 1;
+        model.providers[i % 3].later = faults[i / 3];
+        gate_enumerate(model.gate, model.now);
+        model_advance(&model, i < 3 ? 1100 : 100);
+        assert_true(saw_round());
+        assert_int_equal(gate_member_count(model.gate), 2);
+    }
+}
+
 static void the_profile_is_detected_by_a_quorum(void **)
 {
     for (size_t access = 0; access < 2; access++) {
@@ -547,6 +579,7 @@ int main(void)
         cmocka_unit_test(the_active_flag_and_the_stored_key),
         GATE_TEST(an_empty_stored_key_checks_nothing),
         GATE_TEST(a_flag_that_is_hidden_is_unknown_not_absent),
+        GATE_TEST(a_search_goes_on_with_the_next_provider),
         GATE_TEST(the_profile_is_detected_by_a_quorum),
         GATE_TEST(replies_that_nobody_asked_for_are_dropped),
         GATE_TEST(a_refresh_always_ends),
