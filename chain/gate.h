@@ -118,7 +118,8 @@ enum verdict_reason { VERDICT_REASON_LIST(VERDICT_REASON_ENTRY) };
 
 // Name without prefix in lower case for JSON, metrics and logs ("other_owner"). Static storage.
 const char *verdict_reason_name(enum verdict_reason reason);
-const char *verdict_kind_name(enum verdict_kind kind); // "yes", "no", "unknown"
+const char *verdict_reason_text(enum verdict_reason reason); // completes "token 7: "
+const char *verdict_kind_name(enum verdict_kind kind);       // "yes", "no", "unknown"
 
 // REASON_KEY_TAKEN is the node's: the gate knows one token at a time.
 

@@ -264,7 +264,7 @@ static const char *next_step(enum verdict_reason reason)
     return "";
 }
 
-static const char *reason_text(enum verdict_reason reason)
+const char *verdict_reason_text(enum verdict_reason reason)
 {
     static const char *const texts[] = {
 #define TEXT_ENTRY(name, kind, text) [name] = (text),
@@ -289,7 +289,7 @@ void verdict_text(const struct verdict *verdict, char ret[static GATE_VERDICT_TE
         write_span(&writer, span_of_text(owner));
         write_span(&writer, span_of_text(" has not authorised this node"));
     } else {
-        write_span(&writer, span_of_text(reason_text(verdict->reason)));
+        write_span(&writer, span_of_text(verdict_reason_text(verdict->reason)));
     }
     const char *step = next_step(verdict->reason);
     for (; *step != '\0'; step++) {

@@ -318,6 +318,7 @@ struct survey_progress survey_progress(const struct survey *survey)
         .phase = survey->phase,
         .reason = survey->reason,
         .found = survey->count > 0 ? survey->count : gate_member_count(survey->gate),
+        .rows = survey->count,
         .read = survey->read,
         .searched = finding ? search.searched : 0,
         .search_total = finding ? search.total : 0,

@@ -40,6 +40,7 @@ struct survey_progress {
     enum survey_phase phase;
     enum verdict_reason reason; // FAILED: REASON_NO_ANSWER, REASON_WRONG_CHAIN, …
     size_t found;
+    size_t rows; // that survey_row shows: 0 while FINDING, and where that FAILED
     size_t read;
     uint64_t searched, search_total; // FINDING: ids, indices or blocks; total 0 = not known
     bool bounded;                    // there are more than tokens_max
@@ -78,7 +79,7 @@ void survey_on_deadline(struct survey *survey, struct now now);
 
 struct survey_progress survey_progress(const struct survey *survey);
 
-// Row `index` < progress.found. Valid until the survey's next input.
+// Row `index` < progress.rows. Valid until the survey's next input.
 const struct survey_row *survey_row(const struct survey *survey, size_t index);
 
 // The gate underneath, to show its providers, profile and trust. Do not feed it.

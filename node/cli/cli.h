@@ -42,6 +42,8 @@ struct arguments {
     bool text;
     bool qr;
     bool browser;
+    bool csv;
+    bool no_records;
     const char *token;
     const char *timeout;
     const char *count;
@@ -68,6 +70,8 @@ struct arguments {
     const char *listen;
     const char *peer;
     const char *goal;
+    const char *resume;
+    const char *most;
     const char *rpcs[REPEATS_MAX];
     // what is not an option
     char **operands;
@@ -181,6 +185,7 @@ int verb_down(struct cli *cli);
 int verb_init(struct cli *cli);
 int verb_join(struct cli *cli);
 int verb_keygen(struct cli *cli);
+int verb_list(struct cli *cli);
 int verb_metrics(struct cli *cli);
 int verb_peers(struct cli *cli);
 int verb_ping(struct cli *cli);

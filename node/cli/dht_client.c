@@ -5,6 +5,7 @@
 
 #include "base/clock_posix.h"
 #include "base/socket_posix.h"
+#include "node/cli/client.h"
 #include "node/instance/dht_nodes.h"
 #include "node/instance/network_secret.h"
 
@@ -168,6 +169,13 @@ static int ask_hosts(struct cli *cli, const struct state *state, const struct co
     }
     for (size_t i = 0; i < config->bootstraps_count; i++) {
         ask_host(client, &config->bootstraps[i].endpoint);
+    }
+    int exit = DONE;
+    struct client *daemon = client_open(cli, true, &exit);
+    if (daemon != NULL) { // the instance's own: the nearest member, and perhaps the only one
+        const struct endpoint_name own = {.host = "127.0.0.1", .port = config->dht_port};
+        client_close(daemon);
+        ask_host(client, &own);
     }
     struct dht_node nodes[DHT_NODES_MAX];
     struct state_error error;

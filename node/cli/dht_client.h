@@ -19,9 +19,10 @@ enum {
 
 struct dht_client;
 
-// Joins the DHT of `network`: by --bootstrap if that is given, else by the configured hosts and the
-// nodes that a daemon of this instance has remembered. The network secret is the configured one.
-// DONE, or an exit code after having said why: nobody to ask, or nobody answered in time.
+// Joins the DHT of `network`: by --bootstrap if that is given, else by the configured hosts, this
+// instance's daemon if it runs, and the nodes that it has remembered. The network secret is the
+// configured one. DONE, or an exit code after having said why: nobody to ask, or nobody answered in
+// time.
 int dht_client_open(struct cli *cli, const struct state *state, const struct network *network,
     uint64_t timeout_ms, struct dht_client **ret);
 

@@ -24,6 +24,14 @@
         TEXT("agent", 0, agent, "COMMAND", "have this program sign; see deedmesh(1), SIGNING"),    \
         TEXT("agent-timeout", 0, agent_timeout, "S", "how long it may take (300)")
 
+// Of verbs that read the chain.
+#define CHAIN_OPTIONS                                                                              \
+    REPEAT("rpc", 0, rpcs, "URL", "RPC provider, instead of the configured; up to 3 times"),       \
+        FLAG("allow-http", 0, allow_http, "let providers be plain http"),                          \
+        TEXT("chain-id", 0, chain_id, "N", "the network, where none is pinned:"),                  \
+        TEXT("contract", 0, contract, "0x...", "its chain and its contract"),                      \
+        TEXT("bootstrap", 0, bootstrap, "HOST:PORT", "whom to ask into the DHT")
+
 const struct cli_option common_options[] = {
     TEXT("instance", 'i', instance, "NAME", "which instance, and interface (deed0)"),
     FLAG("json", 0, json, "print JSON, one object a line"),
@@ -59,6 +67,11 @@ static const char up_details[] =
 static const char ping_details[] =
     "PEER is a token or an overlay address. Exit status: 0 the last answer came directly,\n"
     "1 it came through a relay, 2 there was none.";
+
+static const char list_details[] =
+    "Reads all tokens of the contract from the RPC providers (k of n must agree) and, where a\n"
+    "member can be reached, the owners' records from the DHT. Needs no daemon and no keys. Tokens\n"
+    "are found by ERC721Enumerable, else by Transfer logs, else by asking one id after the other.";
 
 const struct verb verbs[] = {
     {"init", "", 0, 0, "start a network: make its authority key and signed manifest", init_details,
@@ -140,6 +153,17 @@ const struct verb verbs[] = {
             {0},
         },
         verb_resolve},
+    {"list", "", 0, 0, "list all seats of the contract: owner, node id, key, who sits there",
+        list_details,
+        {
+            FLAG("csv", 0, csv, "print comma-separated values (RFC 4180)"),
+            FLAG("no-records", 0, no_records, "do not look into the DHT"),
+            TEXT("resume", 0, resume, "FILE", "keep the progress there, and go on from it"),
+            TEXT("max", 0, most, "N", "at most so many tokens (100000)"),
+            CHAIN_OPTIONS,
+            {0},
+        },
+        verb_list},
     {"wait", "", 0, 0, "wait until the node is ready, or a peer connected", NULL,
         {
             TEXT("for", 0, goal, "WHAT", "ready or connected (ready; connected with --peer)"),
