@@ -47,7 +47,7 @@ static int take_signer(struct cli *cli, struct authorization *authorization)
         eip55_format(&address, has);
         eip55_format(&authorization->owner, wants);
         return complain(cli, FAILED, "wrong_owner",
-            "the key is that of %s, and %s owns the token; nothing was signed", has, wants);
+            "the key is that of %s, not of the owner %s; nothing was signed", has, wants);
     }
     authorization->owner = address;
     authorization->has_owner = true;

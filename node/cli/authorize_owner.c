@@ -66,7 +66,7 @@ int authorize_ask_owner(struct cli *cli, struct authorization *authorization)
     if (cli->arguments.offline) {
         return DONE;
     }
-    int result = chain_client_open_if_named(cli, network->chain_id, &authorization->client);
+    int result = chain_client_open_if_any(cli, network->chain_id, &authorization->client);
     if (result != DONE) {
         warn("deedmesh: --offline goes on without asking who owns the token");
         return result;

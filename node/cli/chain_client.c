@@ -553,7 +553,8 @@ void chain_read_clear(struct chain_read *read)
 // --- opening ---
 
 // The chain that all agree on who said something else than expected: a warning, or an error.
-static int check_chains(struct chain_client *client, const struct chain_answer *answers)
+static int check_chains(
+    struct chain_client *client, const struct chain_answer *answers, bool *ret_none)
 {
     size_t right = 0;
     size_t others = 0;
@@ -589,55 +590,60 @@ static int check_chains(struct chain_client *client, const struct chain_answer *
             "; name a provider of that chain with --rpc URL",
             client->providers[last_other].name, ids[last_other], client->chain_id);
     }
+    *ret_none = true;
+    return DONE;
+}
+
+static int complain_of_silence(const struct chain_client *client)
+{
     return complain(client->cli, FAILED, "unreachable",
         "no RPC provider answers (%zu asked, see above); name another with --rpc URL",
         client->count);
 }
 
-// `*ret` stays NULL where no provider is named.
-int chain_client_open_if_named(struct cli *cli, uint64_t chain_id, struct chain_client **ret)
+// With `optional`, DONE and NULL where nobody is named, or answers.
+static int open_client(struct cli *cli, uint64_t chain_id, bool optional, struct chain_client **ret)
 {
     struct chain_answer answers[CHAIN_CLIENT_PROVIDERS_MAX] = {0};
+    bool none = false;
     struct chain_client *client = calloc(1, sizeof *client);
     ASSERT(client != NULL);
     client->cli = cli;
     client->chain_id = chain_id;
     int result = choose(client);
     if (result == DONE && client->count == 0) {
-        chain_client_close(client);
-        *ret = NULL;
-        return DONE;
-    }
-    if (result == DONE) {
+        none = true;
+        result = optional ? DONE : complain_of_none(cli);
+    } else if (result == DONE) {
         result = create_http(client);
     }
-    if (result == DONE) {
+    if (result == DONE && !none) {
         chain_client_call_all(client, "eth_chainId", json_array(), answers);
-        result = check_chains(client, answers);
+        result = check_chains(client, answers, &none);
         clear_all(answers);
+        result = none && !optional ? complain_of_silence(client) : result;
     }
     for (size_t i = client->count; i > 0; i--) {
         client->preferred = client->providers[i - 1].usable ? i - 1 : client->preferred;
     }
-    if (result != DONE) {
+    if (result != DONE || none) {
         chain_client_close(client);
-        return result;
-    }
-    *ret = client;
-    return DONE;
-}
-
-int chain_client_open(struct cli *cli, uint64_t chain_id, struct chain_client **ret)
-{
-    struct chain_client *client = NULL;
-    int result = chain_client_open_if_named(cli, chain_id, &client);
-    if (result == DONE && client == NULL) {
-        result = complain_of_none(cli);
+        client = NULL;
     }
     if (result == DONE) {
         *ret = client;
     }
     return result;
+}
+
+int chain_client_open(struct cli *cli, uint64_t chain_id, struct chain_client **ret)
+{
+    return open_client(cli, chain_id, false, ret);
+}
+
+int chain_client_open_if_any(struct cli *cli, uint64_t chain_id, struct chain_client **ret)
+{
+    return open_client(cli, chain_id, true, ret);
 }
 
 void chain_client_close(struct chain_client *client)

@@ -38,8 +38,9 @@ struct chain_client;
 // --allow-http among the verb's options to honour them.
 int chain_client_open(struct cli *cli, uint64_t chain_id, struct chain_client **ret);
 
-// The same, but DONE and NULL where no provider is named anywhere: for what can do without.
-int chain_client_open_if_named(struct cli *cli, uint64_t chain_id, struct chain_client **ret);
+// The same for what can do without: DONE and NULL where no provider is named anywhere, and, after a
+// warning for each, where none answers. One of another chain is an error all the same.
+int chain_client_open_if_any(struct cli *cli, uint64_t chain_id, struct chain_client **ret);
 
 // Accepts NULL.
 void chain_client_close(struct chain_client *client);

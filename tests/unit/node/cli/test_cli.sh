@@ -120,7 +120,7 @@ delegations() {
     chmod 644 "$file"
     check "an owner's key that others may read" 1 "chmod 600" "${authorize[@]}" --key-file "$file"
     chmod 600 "$file"
-    check "another owner's key" 1 "not of the stated owner" \
+    check "another owner's key" 1 "not of the owner" \
         "${authorize[@]}" --key-file "$file" --owner "$OWNER_TWO"
     check "no delegation yet" 1 "" test -e "$BASE/lib/deed0/delegation-7"
     check "too many days" 64 "--days" "${authorize[@]}" --key-file "$file" --days 366
