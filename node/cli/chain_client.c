@@ -174,80 +174,43 @@ static void fail(struct chain_answer *answer, enum chain_verdict verdict, const 
     (void)snprintf(answer->text, sizeof answer->text, "%s", text);
 }
 
-// Revert data stands in `data`, as a string, or in an object in it: providers differ.
-static void take_revert_data(const json_t *error, struct chain_answer *answer)
+static void take_reply(const struct chain_http_reply *http, struct chain_answer *answer)
 {
-    const json_t *data = json_object_get(error, "data");
-    if (json_is_object(data)) {
-        const json_t *inner = json_object_get(data, "data");
-        data = inner != NULL ? inner : json_object_get(data, "result");
-    }
-    (void)json_data(data, &answer->data, &answer->size);
-}
-
-static void take_error(
-    const struct rpc_reply *reply, uint64_t id, const json_t *error, struct chain_answer *answer)
-{
-    struct rpc_answer judged;
-    const char *message = json_string_value(json_object_get(error, "message"));
-    rpc_answer_parse(reply, id, RPC_DATA, &judged);
-    answer->code = judged.error_code;
-    switch (judged.verdict) {
+    struct rpc_reply reply = chain_http_rpc_reply(http);
+    struct rpc_answer parsed;
+    rpc_answer_parse(&reply, http->call_id, RPC_JSON, &parsed);
+    answer->took_ms = http->took_ms;
+    answer->retry_after_ms = http->retry_after_ms;
+    answer->code = parsed.error_code;
+    switch (parsed.verdict) {
+    case RPC_RESULT:
+        answer->verdict = CHAIN_RESULT;
+        answer->result = json_incref(parsed.json);
+        break;
     case RPC_REVERTED:
-        fail(answer, CHAIN_REVERTED, message != NULL ? message : "it reverts");
-        take_revert_data(error, answer);
+        fail(answer, CHAIN_REVERTED, parsed.error_text);
+        answer->data = parsed.data;
+        answer->size = parsed.size;
+        parsed.data = NULL;
         break;
     case RPC_RATE_LIMITED:
         fail(answer, CHAIN_RATE_LIMITED, "its rate limit is reached");
         break;
-    case RPC_RESULT:
     case RPC_CALL_FAILED:
+        fail(answer, CHAIN_CALL_FAILED,
+            parsed.error_text[0] != '\0' ? parsed.error_text : "it does not take this call");
+        break;
     case RPC_FAULT:
-        fail(answer, message != NULL ? CHAIN_CALL_FAILED : CHAIN_SILENT,
-            message != NULL ? message : "its answer is no JSON-RPC");
+        fail(answer, CHAIN_SILENT, chain_http_outcome_text(http->outcome));
+        if (http->outcome == CHAIN_HTTP_ANSWERED && http->status == 200) {
+            fail(answer, CHAIN_SILENT, "its answer is no JSON-RPC");
+        } else if (http->outcome == CHAIN_HTTP_ANSWERED) {
+            (void)snprintf(answer->text, sizeof answer->text, "it answered with HTTP status %u",
+                (unsigned)http->status);
+        }
         break;
     }
-    rpc_answer_clear(&judged);
-}
-
-static void take_body(const struct rpc_reply *reply, uint64_t id, struct chain_answer *answer)
-{
-    // As chain/rpc.c: the text of an error may have zeroes in it.
-    json_t *root = json_loadb((const char *)reply->body.data, reply->body.size,
-        JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
-    const json_t *own_id = json_object_get(root, "id");
-    json_t *result = json_object_get(root, "result");
-    const json_t *error = json_object_get(root, "error");
-    bool same_id = json_is_integer(own_id) && json_integer_value(own_id) == (json_int_t)id;
-    bool fine = reply->http_status >= 200 && reply->http_status < 300;
-    if (json_is_object(error) && result == NULL && (same_id || json_is_null(own_id))) {
-        take_error(reply, id, error, answer);
-    } else if (result != NULL && error == NULL && same_id && fine) {
-        answer->verdict = CHAIN_RESULT;
-        answer->result = json_incref(result);
-    } else if (!fine) {
-        fail(answer, CHAIN_SILENT, "");
-        (void)snprintf(answer->text, sizeof answer->text, "it answered with HTTP status %d",
-            reply->http_status);
-    } else {
-        fail(answer, CHAIN_SILENT, "its answer is no JSON-RPC");
-    }
-    json_decref(root);
-}
-
-static void take_reply(const struct chain_http_reply *http, struct chain_answer *answer)
-{
-    enum { TOO_MANY_REQUESTS = 429 };
-    struct rpc_reply reply = chain_http_rpc_reply(http);
-    answer->took_ms = http->took_ms;
-    if (http->outcome != CHAIN_HTTP_ANSWERED) {
-        fail(answer, CHAIN_SILENT, chain_http_outcome_text(http->outcome));
-    } else if (http->status == TOO_MANY_REQUESTS) {
-        fail(answer, CHAIN_RATE_LIMITED, "its rate limit is reached (HTTP status 429)");
-    } else {
-        take_body(&reply, http->call_id, answer);
-    }
-    answer->retry_after_ms = http->retry_after_ms;
+    rpc_answer_clear(&parsed);
 }
 
 // --- exchanges ---

@@ -4,6 +4,7 @@
 #include "node/cli/chain_client.h"
 
 #include "base/text.h"
+#include "chain/rpc_value.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,50 +13,29 @@
 
 bool json_data(const json_t *value, uint8_t **ret, size_t *ret_size)
 {
-    size_t size = json_string_length(value);
-    const char *text = json_string_value(value);
-    if (text == NULL || size < 2 || size % 2 != 0 || text[0] != '0' || text[1] != 'x') {
+    size_t capacity = json_string_length(value) / 2;
+    uint8_t *buffer = malloc(capacity + 1);
+    struct span data;
+    ASSERT(buffer != NULL);
+    if (rpc_value_data(value, buffer, capacity, &data) != OK) {
+        free(buffer);
         return false;
     }
-    uint8_t *bytes = malloc(size / 2);
-    ASSERT(bytes != NULL);
-    if (hex_parse(span_of(text, size), bytes, size / 2 - 1) != OK) {
-        free(bytes);
-        return false;
-    }
-    *ret = bytes;
-    *ret_size = size / 2 - 1;
+    *ret = buffer;
+    *ret_size = data.size;
     return true;
 }
 
 bool json_bytes(const json_t *value, uint8_t *ret, size_t size)
 {
-    uint8_t *bytes = NULL;
-    size_t got = 0;
-    bool same = json_data(value, &bytes, &got) && got == size;
-    if (same) {
-        memcpy(ret, bytes, size);
-    }
-    free(bytes);
-    return same;
+    return rpc_value_fixed(value, ret, size) == OK;
 }
 
 bool json_wei(const json_t *value, struct wei *ret)
 {
-    uint8_t bytes[32] = {0};
-    size_t size = json_string_length(value);
-    const char *text = json_string_value(value);
-    if (text == NULL || size < 3 || size > 2 + 2 * sizeof bytes || text[0] != '0' ||
-        text[1] != 'x') {
+    uint8_t bytes[32];
+    if (rpc_value_number(value, bytes, sizeof bytes) != OK) {
         return false;
-    }
-    for (size_t i = 2; i < size; i++) {
-        uint8_t digit = hex_digit_value((uint8_t)text[i]);
-        size_t place = size - 1 - i; // from the end
-        if (digit == HEX_NOT_A_DIGIT) {
-            return false;
-        }
-        bytes[sizeof bytes - 1 - place / 2] |= (uint8_t)(digit << (place % 2 * 4));
     }
     *ret = wei_of_bytes(span_of(bytes, sizeof bytes));
     return true;
@@ -63,12 +43,7 @@ bool json_wei(const json_t *value, struct wei *ret)
 
 bool json_quantity(const json_t *value, uint64_t *ret)
 {
-    struct wei wide;
-    if (!json_wei(value, &wide) || wide.high != 0) {
-        return false;
-    }
-    *ret = wide.low;
-    return true;
+    return rpc_value_u64(value, ret) == OK;
 }
 
 json_t *json_of_data(struct span bytes)

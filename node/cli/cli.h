@@ -17,7 +17,7 @@ enum {
     FAILED = 1,       // `ping`: the path is relayed
     UNREACHABLE = 2,  // `ping` alone
     NO_DAEMON = 3,    // no daemon answers for this instance
-    TIMED_OUT = 4,    // `wait`, `up`
+    TIMED_OUT = 4,    // `wait`, `up`; a transaction is under way still
     USAGE_ERROR = 64, // sysexits' EX_USAGE
     REPEATS_MAX = 3,  // how often --rpc may be given
     VERB_OPTIONS_MAX = 24,
@@ -73,6 +73,14 @@ struct arguments {
     const char *resume;
     const char *most;
     const char *rpcs[REPEATS_MAX];
+    bool dry_run;
+    bool replace;
+    const char *confirmations;
+    const char *max_fee;
+    const char *to;
+    const char *node_id;
+    const char *wg_key;
+    const char *token_uri;
     // what is not an option
     char **operands;
     int operands_count;
@@ -100,7 +108,7 @@ struct cli_option {
 };
 
 struct verb {
-    const char *name;
+    const char *name;     // one word, or two: a verb of a group, e.g. "contract deploy"
     const char *operands; // for the help; "" = none
     int operands_min;
     int operands_max;
@@ -181,6 +189,7 @@ double json_amount(const json_t *object, const char *name, double otherwise);
 
 int verb_authorize(struct cli *cli);
 int verb_completion(struct cli *cli);
+int verb_contract_deploy(struct cli *cli);
 int verb_down(struct cli *cli);
 int verb_init(struct cli *cli);
 int verb_join(struct cli *cli);
@@ -189,8 +198,11 @@ int verb_list(struct cli *cli);
 int verb_metrics(struct cli *cli);
 int verb_peers(struct cli *cli);
 int verb_ping(struct cli *cli);
+int verb_register(struct cli *cli);
 int verb_resolve(struct cli *cli);
+int verb_revoke(struct cli *cli);
 int verb_status(struct cli *cli);
+int verb_transfer(struct cli *cli);
 int verb_up(struct cli *cli);
 int verb_version(struct cli *cli);
 int verb_wait(struct cli *cli);

@@ -162,14 +162,60 @@ static void help_all(void)
 
 // --- start ---
 
-static const struct verb *find_verb(const char *name)
+// Whether the verb's first word is `word`; `*ret_second` is the other one, "" if it has none.
+static bool begins_with(const struct verb *verb, const char *word, const char **ret_second)
 {
+    size_t size = strlen(word);
+    if (strncmp(verb->name, word, size) != 0 ||
+        (verb->name[size] != '\0' && verb->name[size] != ' ')) {
+        return false;
+    }
+    *ret_second = verb->name[size] == ' ' ? verb->name + size + 1 : "";
+    return true;
+}
+
+// The verb that the words name, and how many of them do.
+static const struct verb *find_verb(int count, char **words, int *ret_used)
+{
+    const char *second = "";
     for (const struct verb *verb = verbs; verb->name != NULL; verb++) {
-        if (strcmp(verb->name, name) == 0) {
+        if (!begins_with(verb, words[0], &second)) {
+            continue;
+        }
+        if (second[0] == '\0' || (count > 1 && strcmp(second, words[1]) == 0)) {
+            *ret_used = second[0] == '\0' ? 1 : 2;
             return verb;
         }
     }
     return NULL;
+}
+
+// A word that only begins verbs: DONE after its help if that is asked for, else a complaint.
+static int run_group(const struct cli *cli, int count, char **words)
+{
+    struct table *table = table_new(2);
+    const char *second = "";
+    bool found = false;
+    for (const struct verb *verb = verbs; verb->name != NULL; verb++) {
+        if (begins_with(verb, words[0], &second)) {
+            table_row(table, (const char *const[]){verb->name, verb->summary});
+            found = true;
+        }
+    }
+    bool help =
+        found && count > 1 && (strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0);
+    if (help) {
+        say("usage: deedmesh %s VERB [OPTION...]\n\nVerbs:", words[0]);
+        table_print(table, "  ");
+    }
+    table_free(table);
+    if (help) {
+        return DONE;
+    }
+    return found ? complain(cli, USAGE_ERROR, "usage",
+                       "%s what? `deedmesh %s --help` lists its verbs", words[0], words[0])
+                 : complain(cli, USAGE_ERROR, "usage",
+                       "there is no verb '%s'; `deedmesh --help` lists them", words[0]);
 }
 
 static int run_verb(struct cli *cli, const struct verb *verb, int argc, char **argv)
@@ -226,11 +272,12 @@ int main(int argc, char **argv)
         help_all();
         return DONE;
     }
-    const struct verb *verb = find_verb(argv[first]);
+    int used = 0;
+    const struct verb *verb = find_verb(argc - first, argv + first, &used);
     if (verb == NULL) {
-        return complain(&cli, USAGE_ERROR, "usage",
-            "there is no verb '%s'; `deedmesh --help` lists them", argv[first]);
+        return run_group(&cli, argc - first, argv + first);
     }
+    first += used - 1;
     argv[first] = program; // getopt names it in its messages
     return run_verb(&cli, verb, argc - first, argv + first);
 }

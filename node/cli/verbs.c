@@ -31,6 +31,16 @@
         TEXT("chain-id", 0, chain_id, "N", "the network, where none is pinned:"),                  \
         TEXT("contract", 0, contract, "0x...", "its chain and its contract"),                      \
         TEXT("bootstrap", 0, bootstrap, "HOST:PORT", "whom to ask into the DHT")
+// How a transaction is sent; see node/cli/transact.h. They go with SIGNER_OPTIONS.
+#define TRANSACT_OPTIONS                                                                           \
+    REPEAT("rpc", 0, rpcs, "URL", "ask this RPC provider; up to 3 times"),                         \
+        FLAG("allow-http", 0, allow_http, "let providers be plain http"),                          \
+        FLAG("yes", 'y', yes, "send without asking"),                                              \
+        FLAG("dry-run", 0, dry_run, "show what would be sent, and send nothing"),                  \
+        TEXT("max-fee", 0, max_fee, "GWEI", "pay at most this a gas"),                             \
+        TEXT("confirmations", 0, confirmations, "N", "wait until N blocks hold it (1)"),           \
+        TEXT("timeout", 0, timeout, "S", "how long to wait for that (300)"),                       \
+        FLAG("replace", 0, replace, "send what is under way again, with higher fees")
 
 const struct cli_option common_options[] = {
     TEXT("instance", 'i', instance, "NAME", "which instance, and interface (deed0)"),
@@ -72,6 +82,17 @@ static const char list_details[] =
     "Reads all tokens of the contract from the RPC providers (k of n must agree) and, where a\n"
     "member can be reached, the owners' records from the DHT. Needs no daemon and no keys. Tokens\n"
     "are found by ERC721Enumerable, else by Transfer logs, else by asking one id after the other.";
+static const char deploy_details[] =
+    "Creates the contract whose tokens are the seats of a network, and prints its address. The\n"
+    "account that signs owns it: it mints and revokes. Needs no other tool.";
+
+static const char register_details[] =
+    "Mints a token: a seat with a node id and the WireGuard key of the node that is to sit in it.\n"
+    "Only the contract's owner can. Prints the token's id.";
+
+static const char transfer_details[] =
+    "Hands the token over (safeTransferFrom). The node in its seat is put out at once, and the\n"
+    "key on chain is cleared: the new owner authorises a node of his own.";
 
 const struct verb verbs[] = {
     {"init", "", 0, 0, "start a network: make its authority key and signed manifest", init_details,
@@ -89,6 +110,14 @@ const struct verb verbs[] = {
             {0},
         },
         verb_init},
+    {"contract deploy", "", 0, 0, "create a contract of seats", deploy_details,
+        {
+            TEXT("chain-id", 0, chain_id, "N", "the EVM chain (required)"),
+            SIGNER_OPTIONS,
+            TRANSACT_OPTIONS,
+            {0},
+        },
+        verb_contract_deploy},
     {"keygen", "", 0, 0, "make this node's keys", NULL,
         {
             TEXT("wg-key-file", 0, wg_key_file, "FILE", "take this WireGuard private key"),
@@ -104,6 +133,19 @@ const struct verb verbs[] = {
             {0},
         },
         verb_join},
+    {"register", "", 0, 0, "mint a seat", register_details,
+        {
+            TEXT("node-id", 0, node_id, "NAME", "the node's name on chain (required)"),
+            TEXT("to", 0, to, "0x...", "who will own the token (the account that signs)"),
+            TEXT("wg-key", 0, wg_key, "BASE64", "the node's WireGuard key, or none (this node's)"),
+            TEXT("token-uri", 0, token_uri, "URI", "the token's metadata"),
+            TEXT("chain-id", 0, chain_id, "N", "the network, where none is pinned:"),
+            TEXT("contract", 0, contract, "0x...", "its chain and its contract"),
+            SIGNER_OPTIONS,
+            TRANSACT_OPTIONS,
+            {0},
+        },
+        verb_register},
     {"authorize", "TOKEN", 1, 1, "have the token's owner put this node in its seat",
         authorize_details,
         {
@@ -172,6 +214,24 @@ const struct verb verbs[] = {
             {0},
         },
         verb_wait},
+    {"revoke", "TOKEN", 1, 1, "close a seat for good", NULL,
+        {
+            TEXT("chain-id", 0, chain_id, "N", "the network, where none is pinned:"),
+            TEXT("contract", 0, contract, "0x...", "its chain and its contract"),
+            SIGNER_OPTIONS,
+            TRANSACT_OPTIONS,
+            {0},
+        },
+        verb_revoke},
+    {"transfer", "TOKEN ADDRESS", 2, 2, "hand a seat over to another owner", transfer_details,
+        {
+            TEXT("chain-id", 0, chain_id, "N", "the network, where none is pinned:"),
+            TEXT("contract", 0, contract, "0x...", "its chain and its contract"),
+            SIGNER_OPTIONS,
+            TRANSACT_OPTIONS,
+            {0},
+        },
+        verb_transfer},
     {"metrics", "", 0, 0, "print metrics in Prometheus' text format", NULL, {{0}}, verb_metrics},
     {"completion", "SHELL", 1, 1, "print a completion script: bash or zsh", NULL, {{0}},
         verb_completion},

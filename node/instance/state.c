@@ -60,6 +60,9 @@ static const struct {
     [STATE_WG_KEY_NEXT] = {"wireguard.key.next", true,
         "remove it and run `deedmesh rotate --wg` again"},
     [STATE_DRAFT] = {"draft", false, "remove it and run `deedmesh authorize` again"},
+    [STATE_PENDING] = {"transaction", true,
+        "a transaction may be under way: look at the account in a block explorer, then move it "
+        "away"},
 };
 
 __attribute__((format(printf, 3, 4))) static enum status fail(

@@ -31,6 +31,7 @@ enum state_kind {
     STATE_CORE = 6,           // "core": opaque bytes of the node core
     STATE_DHT_NODES = 7,      // "dht-nodes": opaque bytes of the DHT engine
     STATE_DRAFT = 8,          // "draft": the delegation that a wallet was last asked to sign
+    STATE_PENDING = 9,        // "transaction": what is under way to the chain (journal.h)
     STATE_NODE_KEY_NEXT = 10, // "node.key.next": of a rotation under way (next_keys.h)
     STATE_WG_KEY_NEXT = 11,   // "wireguard.key.next"
 };

@@ -22,6 +22,7 @@ CHAIN_MULTICALL=0xcA11bde05977b3631167028862bE2a173976CA11
 CHAIN_URL=${CHAIN_URL:-}
 CHAIN_PID=${CHAIN_PID:-}
 declare -p CHAIN_PREFIX >/dev/null 2>&1 || CHAIN_PREFIX=()
+CHAIN_FEE=${CHAIN_FEE:-0} # wei a gas: the base fee of the first block, and what the helpers pay
 CHAIN_ACCOUNTS=()
 declare -A CHAIN_SELECTOR=()
 declare -A CHAIN_TOPIC=()
@@ -74,8 +75,8 @@ chain_start() {
     anvil=$(chain_anvil_path) || return 1
     CHAIN_LOG=$(mktemp "${LAB_DIR:-${TMPDIR:-/tmp}}/deedmesh-chain.XXXXXX")
     "${CHAIN_PREFIX[@]}" "$anvil" --host "$host" --port "${CHAIN_PORT:-0}" --no-cors \
-        --chain-id "${CHAIN_ID:-31337}" --auto-impersonate --gas-price 0 \
-        --block-base-fee-per-gas 0 --threads 1 "$@" </dev/null >"$CHAIN_LOG" 2>&1 &
+        --chain-id "${CHAIN_ID:-31337}" --auto-impersonate --gas-price "$CHAIN_FEE" \
+        --block-base-fee-per-gas "$CHAIN_FEE" --threads 1 "$@" </dev/null >"$CHAIN_LOG" 2>&1 &
     CHAIN_PID=$!
     chain_own anvil "$CHAIN_PID"
     for ((try = 0; try < 200; try++)); do
@@ -279,7 +280,8 @@ chain_receipt() {
 chain_transact() {
     local transaction hash
     transaction=$(jq -nc --arg from "$1" --arg to "$2" --arg data "$3" \
-        '{from: $from, data: $data, gas: "0x1c9c380", gasPrice: "0x0"}
+        --arg price "$(printf '0x%x' $((2 * CHAIN_FEE)))" \
+        '{from: $from, data: $data, gas: "0x1c9c380", gasPrice: $price}
          + if $to == "" then {} else {to: $to} end')
     hash=$(chain_rpc_text eth_sendTransaction "[$transaction]") || return 1
     chain_receipt "$hash"

@@ -16,7 +16,8 @@ CONTRACT=0x5FbDB2315678afecb367f032d93F642f64180aa3
 KEY_ONE=0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80
 OWNER_ONE=0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266
 OWNER_TWO=0x70997970C51812dc3A010C7d01b50e0d17dc79C8
-VERBS=(init keygen join authorize up down status peers ping resolve wait metrics completion version)
+VERBS=(init keygen join authorize up down status peers ping resolve wait metrics completion version
+    "contract deploy" register revoke transfer)
 
 # check NAME EXPECTED-EXIT PATTERN COMMAND...: exit code, and a pattern in what it says.
 check() {
@@ -38,7 +39,8 @@ help_and_completion() {
     local verb
     check "help" 0 "Verbs:" "$DEEDMESH" --help
     for verb in "${VERBS[@]}"; do
-        check "help of $verb" 0 "^usage: deedmesh $verb" "$DEEDMESH" "$verb" --help
+        # shellcheck disable=SC2086 # a verb may be two words
+        check "help of $verb" 0 "^usage: deedmesh $verb" "$DEEDMESH" $verb --help
     done
     check "version" 0 "^deedmesh [0-9]+\.[0-9]+\.[0-9]+$" "$DEEDMESH" version
     check "version as JSON" 0 '^\{"version":"' "$DEEDMESH" version --json
@@ -50,6 +52,18 @@ help_and_completion() {
         COMP_WORDS=(deedmesh key) COMP_CWORD=1
         _deedmesh
         printf "%s\n" "${COMPREPLY[@]}"' _ "$DEEDMESH"
+    check "completion of a second word" 0 "^deploy$" bash -c '
+        . <("$1" completion bash)
+        COMP_WORDS=(deedmesh contract "") COMP_CWORD=2
+        _deedmesh
+        printf "%s\n" "${COMPREPLY[@]}"' _ "$DEEDMESH"
+    check "completion of an option of two words" 0 "^--max-fee$" bash -c '
+        . <("$1" completion bash)
+        COMP_WORDS=(deedmesh -i x contract deploy --max) COMP_CWORD=5
+        _deedmesh
+        printf "%s\n" "${COMPREPLY[@]}"' _ "$DEEDMESH"
+    check "help of a group" 0 "contract deploy" "$DEEDMESH" contract --help
+    check "a group alone" 64 "contract what" "$DEEDMESH" contract
     check "completion of an option" 0 "^--until-direct$" bash -c '
         . <("$1" completion bash)
         COMP_WORDS=(deedmesh -i x ping --unt) COMP_CWORD=4
@@ -65,6 +79,23 @@ usage() {
     check "too many operands" 64 "usage: deedmesh status" "$DEEDMESH" status now
     check "a bad instance" 64 "cannot be an instance" "$DEEDMESH" -i ../x status
     check "somebody else's interface" 64 "dstack-wg0" "$DEEDMESH" -i dstack-wg0 status
+    check "no chain" 64 "on which chain" "$DEEDMESH" contract deploy
+    check "no node id" 64 "--node-id" "$DEEDMESH" register --to "$OWNER_ONE"
+    check "a long node id" 64 "--node-id" "$DEEDMESH" register --node-id "$(printf '%256s' x)"
+    check "a receiver that is no address" 64 "expected an address" "$DEEDMESH" transfer 7 0x12
+    check "a receiver with a mistyped digit" 64 "checksum" \
+        "$DEEDMESH" transfer 7 "${OWNER_ONE/F6/f6}"
+    check "nobody receives" 64 "zero address" \
+        "$DEEDMESH" transfer 7 0x0000000000000000000000000000000000000000
+    check "a fee that is no number" 64 "--max-fee" "$DEEDMESH" contract deploy --chain-id 1 \
+        --max-fee 1e9
+    check "no provider" 1 "which RPC provider" "$DEEDMESH" -i writer contract deploy --chain-id 1
+    check "a provider with a password" 64 "URL number 1" "$DEEDMESH" -i writer contract deploy \
+        --chain-id 1 --rpc https://user:secret@example.org
+    check "a provider that is down" 1 "127.0.0.1:1: no connection" "$DEEDMESH" -i writer \
+        contract deploy --chain-id 1 --rpc http://127.0.0.1:1/key-of-mine
+    check "nothing is under way" 1 "no transaction of writer" "$DEEDMESH" -i writer contract \
+        deploy --chain-id 1 --replace
     check "a bad shell" 64 "no completion" "$DEEDMESH" completion tcsh
     check "an error as JSON" 64 '^\{"error":\{"code":"usage"' "$DEEDMESH" --json fly
 }
