@@ -63,6 +63,9 @@ static bool allocate_tables(struct gate *gate)
     gate->enumerate_max = reads_max < GATE_CHUNK_TOKENS ? reads_max : GATE_CHUNK_TOKENS;
     gate->body_capacity =
         AGGREGATE_OVERHEAD_SIZE + (reads_max + AGGREGATE_FRAME) * AGGREGATE_CALL_SIZE;
+    if (config->trust == TRUST_POLICY_PROOF && gate->body_capacity < gate_proof_body_size()) {
+        gate->body_capacity = gate_proof_body_size();
+    }
     gate->calls_max = config->providers * GATE_CALLS_PER_PROVIDER;
     gate->tokens = calloc(config->tokens_max, sizeof *gate->tokens);
     gate->answers = calloc(config->tokens_max * config->providers + 1, sizeof *gate->answers);
@@ -102,7 +105,8 @@ enum status gate_create(const struct gate_config *config, struct rng *rng, struc
     gate->chunk_max =
         config->tokens_max < GATE_CHUNK_TOKENS ? config->tokens_max : GATE_CHUNK_TOKENS;
     gate->rng = rng_fork(rng);
-    if (!allocate_tables(gate) || !gate_wallets_allocate(gate)) {
+    if (!allocate_tables(gate) || !gate_wallets_allocate(gate) ||
+        (config->trust == TRUST_POLICY_PROOF && gate_proof_create(gate) != OK)) {
         gate_destroy(gate);
         return ERR_FULL;
     }
@@ -119,6 +123,7 @@ void gate_destroy(struct gate *gate)
     if (gate == NULL) {
         return;
     }
+    gate_proof_destroy(gate);
     free(gate->tokens);
     free(gate->answers);
     free(gate->providers);
@@ -193,6 +198,7 @@ enum status gate_slot_claim(
         for (size_t i = 0; i < gate->config.providers; i++) {
             *gate_answer_of(gate, slot, i) = (struct gate_answer){.value = {.kind = ANSWER_NONE}};
         }
+        gate_proof_clear_row(gate, slot);
     }
     gate->tokens[slot].used_at = now;
     *ret = slot;
@@ -237,6 +243,7 @@ enum status gate_watch(struct gate *gate, const struct token_id *token, struct n
         for (size_t i = 0; i < gate->config.providers; i++) {
             gate_mark_due(gate, slot, i);
         }
+        gate_proof_want(gate, slot, now.mono, 0);
         gate_review(gate, slot, now.mono);
     }
     return OK;
@@ -266,6 +273,8 @@ enum status gate_refresh(struct gate *gate, const struct token_id *token, struct
             wanted = true;
         }
     }
+    gate_proof_want(gate, slot, now.mono, GATE_REFRESH_AGE_MS);
+    wanted = wanted || gate_proof_pending(gate, slot, now.mono);
     gate->tokens[slot].refreshing = wanted;
     if (wanted) {
         gate_review(gate, slot, now.mono);
@@ -288,4 +297,5 @@ void gate_on_network_change(struct gate *gate, struct now now)
             gate_begin_checks(gate, i);
         }
     }
+    gate_proof_network_change(gate, now);
 }

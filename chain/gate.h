@@ -134,7 +134,8 @@ enum stored_key {
 struct gate_reading {
     enum verdict_kind kind;
     enum verdict_reason reason;
-    struct eth_address owner; // YES: the owner. Otherwise zero
+    struct eth_address owner; // YES, or proven: the owner. Otherwise zero
+    bool owner_proven;        // also where the rest, and so the reading, is unknown
     bool has_access;          // YES and PROFILE_DSTACK_ACCESS: the next three hold
     bool active;
     enum stored_key stored_key;
@@ -253,6 +254,8 @@ enum trust_level {
         "proof is off because it takes two tokens to find the owners' place in the contract")      \
     X(PROOF_NO_PLACE, "no_place",                                                                  \
         "proof is off because the contract keeps its owners at no place that is known")            \
+    X(PROOF_BEACON, "beacon",                                                                      \
+        "proof is off because another contract names this one's code (a beacon proxy)")            \
     X(PROOF_NOT_SERVED, "not_served", "proof is off because no RPC provider serves eth_getProof")  \
     X(PROOF_UNKNOWN_HEADER, "unknown_header",                                                      \
         "proof is off because this chain's headers have fields that this version does not know")   \

@@ -120,7 +120,9 @@ static bool next_for_provider(
         return true;
     }
     return asked->checked &&
-           (next_reask(gate, provider, now, call) || next_tokens(gate, provider, now, call) ||
+           (next_reask(gate, provider, now, call) || gate_header_call(gate, provider, call) ||
+               next_tokens(gate, provider, now, call) ||
+               gate_proof_call(gate, provider, now, call) ||
                gate_wallet_call(gate, provider, now, call) ||
                gate_enumeration_call(gate, provider, now, call));
 }
@@ -155,6 +157,9 @@ size_t gate_call_reads(const struct gate_inflight *call)
     case CALL_CODE_AGGREGATOR:
     case CALL_REASK_BLOCK:
     case CALL_WALLET:
+    case CALL_PROOF:
+    case CALL_PLACES:
+    case CALL_HEADER:
         break;
     }
     return 0;
@@ -197,12 +202,24 @@ static void write_call(struct gate *gate, const struct gate_inflight *call, stru
     case CALL_WALLET:
         gate_wallet_write(gate, call, writer);
         return;
+    case CALL_PROOF:
+    case CALL_PLACES:
+        gate_proof_write(gate, call, writer);
+        return;
+    case CALL_HEADER:
+        gate_header_write(call, writer);
+        return;
     }
 }
 
 static size_t reply_max(const struct gate_inflight *call)
 {
-    enum { CODE_REPLY_MAX = 256 * 1024, BLOCK_REPLY_MAX = 1024 * 1024 };
+    enum {
+        CODE_REPLY_MAX = 256 * 1024,
+        BLOCK_REPLY_MAX = 1024 * 1024,
+        HEADS_REPLY_MAX = 512 * 1024, // two blocks with the hashes of their transactions
+        SLOT_REPLY_MAX = 16 * 1024,   // fifteen nodes of a proof
+    };
     size_t frame = call->way == READS_AGGREGATE ? GATE_REPLY_BASE : BLOCK_REPLY_MAX;
     switch (call->kind) {
     case CALL_CHAIN_ID:
@@ -213,9 +230,14 @@ static size_t reply_max(const struct gate_inflight *call)
     case CALL_CODE_AGGREGATOR:
         return CODE_REPLY_MAX;
     case CALL_REASK_BLOCK:
+    case CALL_HEADER:
         return BLOCK_REPLY_MAX;
     case CALL_WALLET:
         return GATE_WALLET_REPLY_MAX;
+    case CALL_PROOF:
+        return HEADS_REPLY_MAX + (2U + call->count) * SLOT_REPLY_MAX;
+    case CALL_PLACES:
+        return HEADS_REPLY_MAX + (size_t)GATE_PROOF_SLOTS * SLOT_REPLY_MAX;
     case CALL_TOKENS:
     case CALL_REASK_TOKENS:
     case CALL_MEMBERS:
@@ -246,6 +268,11 @@ static void send_call(
     call->sent_at = now;
     call->deadline = mono_add(now, GATE_TIMEOUT_MS + GATE_GIVE_UP_MS);
     call->reply_max = reply_max(call);
+    call->hedge_at = mono_never();
+    if (call->kind == CALL_PROOF || call->kind == CALL_PLACES) {
+        call->hedge_at = mono_add(now, GATE_HEDGE_MS);
+        gate_proof_sent(gate, call);
+    }
     write_call(gate, call, &writer);
     ASSERT(writer_finish(&writer) == OK);
     gate_meter_call(&gate->providers[call->provider], now, writer.size);
@@ -377,7 +404,7 @@ struct mono gate_next_deadline(const struct gate *gate)
     if (gate->config.members_max > 0 && gate->config.providers > 0) {
         next = mono_min(next, gate_enumeration_deadline(gate));
     }
-    return next;
+    return mono_min(next, gate_proof_next_deadline(gate));
 }
 
 static void give_up_calls(struct gate *gate, struct now now)
@@ -391,7 +418,7 @@ static void give_up_calls(struct gate *gate, struct now now)
 }
 
 // Never longer than poll_ms: a token that was sold is out within a poll and a round trip.
-static uint64_t draw_pause_ms(struct gate *gate)
+uint64_t gate_draw_pause_ms(struct gate *gate)
 {
     enum { SHORTER_PERCENT = 20 };
     uint64_t longest_ms = gate->config.poll_ms;
@@ -405,7 +432,7 @@ void gate_on_deadline(struct gate *gate, struct now now)
     for (size_t i = 0; i < gate->config.providers; i++) {
         struct gate_provider *provider = &gate->providers[i];
         if (mono_due(provider->poll_due, now.mono)) {
-            provider->poll_due = mono_add(now.mono, draw_pause_ms(gate));
+            provider->poll_due = mono_add(now.mono, gate_draw_pause_ms(gate));
             mark_poll(gate, i);
             polled = true;
         }
@@ -419,6 +446,7 @@ void gate_on_deadline(struct gate *gate, struct now now)
         }
     }
     gate_enumeration_on_deadline(gate, now);
+    gate_proof_on_deadline(gate, now);
     if (polled) {
         gate_review_all(gate, now.mono);
         gate_wallet_review_all(gate, now.mono);

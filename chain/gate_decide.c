@@ -71,11 +71,13 @@ static enum verdict_reason check_floors(
 static enum verdict_reason check_reading(
     const struct gate_reading *reading, const struct gate_claim *claim)
 {
+    bool names_owner =
+        reading->kind == VERDICT_YES || (reading->kind == VERDICT_UNKNOWN && reading->owner_proven);
+    if (names_owner && !eth_address_equal(&reading->owner, &claim->delegation->owner)) {
+        return REASON_OTHER_OWNER;
+    }
     if (reading->kind != VERDICT_YES) {
         return reading->reason;
-    }
-    if (!eth_address_equal(&reading->owner, &claim->delegation->owner)) {
-        return REASON_OTHER_OWNER;
     }
     if (!reading->has_access || delegation_is_tombstone(claim->delegation)) {
         return REASON_AUTHORISED;

@@ -2,19 +2,24 @@
 //
 // What outlives a restart. One encoding for each state, big-endian, entries in ascending order:
 //
-//   "DMGT" | version u8 = 1 | chain id u64 | contract 20 | profile u8 | head ms u64 | count u16
+//   "DMGT" | version u8 = 2 | chain id u64 | contract 20 | profile u8 | head ms u64
+//   pinned u8 | place 32 | code hash 32 | implementation 32 | count u16
 //   count x ( token 32 | owner 20 | owner seen s u64 | epoch min s u64
 //             | taken u8 | epoch s u64 | node key 32 | sequence u64 | last yes ms u64 )
 //
-// A seat that is not taken has zeroes from the epoch on. The head is the newest that a quorum has
+// Version 1 has no pin (from `pinned` on up to the count) and is still read. Without a pin, as
+// where owners were never proven, its fields are zeroes. A seat that is not taken has zeroes from
+// the epoch on. The head is the newest that a quorum has
 // shown, moved along to the moment of the export: validity is never judged by an earlier time.
 #include "chain/gate_state.h"
 
 #include <string.h>
 
 enum {
-    VERSION = 1,
-    HEADER_SIZE = 4 + 1 + 8 + 20 + 1 + 8 + 2,
+    VERSION = 2,
+    VERSION_WITHOUT_PIN = 1,
+    PIN_SIZE = 1 + 3 * 32,
+    HEADER_SIZE = 4 + 1 + 8 + 20 + 1 + 8 + PIN_SIZE + 2,
     ENTRY_SIZE = 32 + 20 + 8 + 8 + 1 + 8 + 32 + 8 + 8,
 };
 
@@ -63,6 +68,15 @@ static void write_entry(struct writer *writer, const struct gate_token *token)
     write_u64(writer, seat->last_yes_ms);
 }
 
+// A pin outlives a time without proofs: whoever switches them on again has seen this code before.
+static void write_pin(struct writer *writer, const struct gate_pin *pin)
+{
+    write_u8(writer, pin->pinned ? 1 : 0);
+    write_bytes(writer, pin->place.bytes, sizeof pin->place.bytes);
+    write_bytes(writer, pin->code.hash.bytes, sizeof pin->code.hash.bytes);
+    write_bytes(writer, pin->code.implementation.bytes, sizeof pin->code.implementation.bytes);
+}
+
 enum status gate_state_export(struct gate *gate, struct now now, struct writer *writer)
 {
     const struct network *network = &gate->config.network;
@@ -82,6 +96,7 @@ enum status gate_state_export(struct gate *gate, struct now now, struct writer *
     write_bytes(writer, network->contract.bytes, sizeof network->contract.bytes);
     write_u8(writer, (uint8_t)gate->profile);
     write_u64(writer, head_ms);
+    write_pin(writer, &gate->pin);
     write_u16(writer, count);
     const struct gate_token *token = next_kept(gate, NULL);
     for (; token != NULL; token = next_kept(gate, &token->id)) {
@@ -129,8 +144,25 @@ static void read_entry(struct reader *reader, uint64_t head_ms, struct entry *re
 struct header {
     enum contract_profile profile;
     uint64_t head_ms;
+    struct gate_pin pin;
     uint16_t count;
 };
+
+static void read_pin(struct reader *reader, struct gate_pin *ret)
+{
+    static const struct gate_pin none = {.pinned = false};
+    uint8_t pinned = read_u8(reader);
+    read_bytes(reader, ret->place.bytes, sizeof ret->place.bytes);
+    read_bytes(reader, ret->code.hash.bytes, sizeof ret->code.hash.bytes);
+    read_bytes(reader, ret->code.implementation.bytes, sizeof ret->code.implementation.bytes);
+    ret->pinned = pinned == 1;
+    bool empty = storage_slot_equal(&ret->place, &none.place) &&
+                 hash256_equal(&ret->code.hash, &none.code.hash) &&
+                 storage_slot_equal(&ret->code.implementation, &none.code.implementation);
+    if (reader->failure == OK && (pinned > 1 || (pinned == 0 && !empty))) {
+        reader_fail(reader, ERR_NOT_CANONICAL);
+    }
+}
 
 static void read_header(struct reader *reader, const struct network *network, struct header *ret)
 {
@@ -142,12 +174,15 @@ static void read_header(struct reader *reader, const struct network *network, st
     read_bytes(reader, own.contract.bytes, sizeof own.contract.bytes);
     uint8_t profile = read_u8(reader);
     ret->head_ms = read_u64(reader);
+    bool own_kind = memcmp(found, magic, sizeof magic) == 0;
+    if (version != VERSION_WITHOUT_PIN) {
+        read_pin(reader, &ret->pin);
+    }
     ret->count = read_u16(reader);
     if (reader->failure != OK) {
         return;
     }
-    bool own_kind = memcmp(found, magic, sizeof magic) == 0;
-    if (own_kind && version != VERSION) {
+    if (own_kind && version != VERSION && version != VERSION_WITHOUT_PIN) {
         reader_fail(reader, ERR_VERSION);
     } else if (!own_kind || profile > PROFILE_DSTACK_ACCESS) {
         reader_fail(reader, ERR_MALFORMED);
@@ -196,6 +231,7 @@ enum status gate_state_import(struct gate *gate, struct now now, struct span sta
     if (gate->profile == PROFILE_DETECT) {
         gate->profile = header.profile;
     }
+    gate_pin_import(gate, &header.pin);
     if (header.head_ms > 0 && (!gate->has_head || header.head_ms > gate->head_ms)) {
         gate->head_ms = header.head_ms;
         gate->head_at = now.mono;

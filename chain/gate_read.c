@@ -140,6 +140,11 @@ static uint64_t oldest_age(
 static uint64_t owner_seen(
     const struct gate *gate, size_t slot, const struct eth_address *owner, struct mono now)
 {
+    const struct gate_shown *proven =
+        gate_proof_active(gate) ? gate_proof_of(gate, slot, now) : NULL;
+    if (proven != NULL) {
+        return proven->block_time_s;
+    }
     uint64_t oldest = UINT64_MAX;
     for (size_t i = 0; i < gate->config.providers; i++) {
         const struct gate_answer *answer = gate_usable_answer(gate, slot, i, now);
@@ -170,7 +175,7 @@ static struct gate_reading reading_of_value(const struct gate *gate, const struc
     return reading;
 }
 
-static struct gate_reading read_slot(const struct gate *gate, size_t slot, struct mono now)
+struct gate_reading gate_quorum_reading(const struct gate *gate, size_t slot, struct mono now)
 {
     if (gate->config.providers == 0) {
         return (struct gate_reading){.kind = VERDICT_UNKNOWN, .reason = REASON_NO_PROVIDER};
@@ -187,6 +192,12 @@ static struct gate_reading read_slot(const struct gate *gate, size_t slot, struc
     }
     return (struct gate_reading){
         .kind = VERDICT_UNKNOWN, .reason = reason_unknown(gate, slot, now)};
+}
+
+static struct gate_reading read_slot(const struct gate *gate, size_t slot, struct mono now)
+{
+    struct gate_reading reading = gate_quorum_reading(gate, slot, now);
+    return gate_proof_active(gate) ? gate_proof_reading(gate, slot, now, &reading) : reading;
 }
 
 struct gate_reading gate_read(const struct gate *gate, const struct token_id *token, struct now now)
@@ -236,7 +247,9 @@ static bool review_owner(
     struct gate *gate, size_t slot, const struct gate_reading *reading, struct mono now)
 {
     struct gate_seat *seat = &gate->tokens[slot].seat;
-    if (reading->kind == VERDICT_UNKNOWN) {
+    bool names_owner = reading->owner_proven ||
+                       (reading->kind != VERDICT_UNKNOWN && reading->reason != REASON_NOT_ACTIVE);
+    if (!names_owner) {
         return false;
     }
     uint64_t seen_s = owner_seen(gate, slot, &reading->owner, now);
@@ -272,6 +285,9 @@ static bool refresh_complete(const struct gate *gate, size_t slot, struct mono n
             answered++;
         }
     }
+    if (gate_proof_pending(gate, slot, now)) {
+        return false;
+    }
     if (pending == 0) {
         return true;
     }
@@ -293,6 +309,9 @@ void gate_review(struct gate *gate, size_t slot, struct mono now)
     bool owner_changed = review_owner(gate, slot, &reading, now);
     bool changed = token->kind != reading.kind || token->reason != reading.reason ||
                    !gate_values_equal(gate, &token->value, &value);
+    if (reading.kind == VERDICT_YES && token->kind != VERDICT_YES) {
+        gate_search_on_reading(gate, now);
+    }
     token->kind = reading.kind;
     token->reason = reading.reason;
     token->value = value;

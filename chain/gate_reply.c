@@ -325,6 +325,7 @@ static void store_value(struct gate *gate, const struct gate_inflight *call, siz
         gate_take_detail(gate, slot, call->provider, aggregate, 2 * index + 1);
     }
     gate_take_profile(gate, call->provider, profile_word(value));
+    gate_proof_on_word(gate, slot, call->provider, now);
 }
 
 // Of a token whose reads were not answered, each for itself: true. It is asked again, later if the
@@ -397,6 +398,8 @@ static enum rpc_form form_of(enum call_kind kind)
         return RPC_QUANTITY;
     case CALL_REASK_BLOCK:
         return RPC_BLOCK_HASH;
+    case CALL_HEADER:
+        return RPC_JSON;
     case CALL_CODE_CONTRACT:
     case CALL_CODE_AGGREGATOR:
     case CALL_TOKENS:
@@ -404,6 +407,8 @@ static enum rpc_form form_of(enum call_kind kind)
     case CALL_INTERFACE:
     case CALL_MEMBERS:
     case CALL_WALLET:
+    case CALL_PROOF:
+    case CALL_PLACES:
         break;
     }
     return RPC_DATA;
@@ -427,6 +432,13 @@ static void abandon(struct gate *gate, struct now now, const struct gate_infligh
         break;
     case CALL_WALLET:
         gate_wallet_abandon(gate, call);
+        break;
+    case CALL_PROOF:
+    case CALL_PLACES:
+        gate_proof_failed(gate, now, call, 0);
+        break;
+    case CALL_HEADER:
+        gate_header_failed(gate, now, call);
         break;
     case CALL_CHAIN_ID:
     case CALL_CODE_CONTRACT:
@@ -457,6 +469,9 @@ static void on_refusal(struct gate *gate, struct now now, const struct gate_infl
         }
     } else if (call->kind == CALL_INTERFACE || call->kind == CALL_MEMBERS) {
         gate_enumeration_failed(gate, now, call, true);
+    } else if (call->kind == CALL_PROOF || call->kind == CALL_PLACES) {
+        provider->call_failures--; // says nothing of its other answers
+        gate_proof_refused(gate, now, call, reply);
     } else {
         abandon(gate, now, call);
     }
@@ -692,6 +707,16 @@ static void on_result(struct gate *gate, struct now now, const struct gate_infli
         return;
     case CALL_WALLET:
         return; // gate_wallet_reply has had it
+    case CALL_HEADER:
+        if (gate->providers[call->provider].checked) {
+            gate_header_reply(gate, now, call, answer);
+        } else {
+            gate_header_failed(gate, now, call);
+        }
+        return;
+    case CALL_PROOF: // read by gate_proof_reply
+    case CALL_PLACES:
+        return;
     }
 }
 
@@ -699,7 +724,11 @@ static void on_answer(struct gate *gate, struct now now, const struct gate_infli
     const struct rpc_reply *reply)
 {
     struct rpc_answer answer;
-    rpc_answer_parse(reply, call->id, form_of(call->kind), &answer);
+    if (call->kind == CALL_PROOF || call->kind == CALL_PLACES) {
+        answer = (struct rpc_answer){.verdict = gate_proof_reply(gate, now, call, reply)};
+    } else {
+        rpc_answer_parse(reply, call->id, form_of(call->kind), &answer);
+    }
     if (call->kind == CALL_WALLET && answer.verdict != RPC_RATE_LIMITED) {
         // Whatever becomes of it is the wallet's doing, and says nothing about the provider.
         gate_wallet_reply(gate, now.mono, call, &answer, reply->outcome);

@@ -208,6 +208,11 @@ bool gate_next_event(struct gate *gate, struct gate_event *ret)
             return true;
         }
     }
+    if (gate->proof != NULL && gate->proof->announce) {
+        gate->proof->announce = false;
+        *ret = (struct gate_event){.kind = GATE_EVENT_PROOF};
+        return true;
+    }
     if (gate->profile_changed) {
         gate->profile_changed = false;
         *ret = (struct gate_event){.kind = GATE_EVENT_PROFILE};
@@ -258,14 +263,17 @@ struct gate_trust gate_trust(const struct gate *gate)
 {
     struct gate_trust trust = {.level = TRUST_NONE,
         .policy = gate->config.trust,
-        .proof = gate->config.trust == TRUST_POLICY_PROOF ? PROOF_SEARCHING : PROOF_OFF,
+        .proof = gate->proof != NULL ? gate->proof->standing : PROOF_OFF,
+        .proof_block = gate->proof != NULL ? gate->proof->block : 0,
         .quorum = gate->quorum,
         .providers = gate->config.providers};
     for (size_t i = 0; i < gate->config.providers; i++) {
         trust.good += gate->providers[i].health == PROVIDER_GOOD ? 1 : 0;
     }
     if (trust.good >= trust.quorum) {
-        trust.level = trust.quorum == 1 ? TRUST_SINGLE : TRUST_QUORUM;
+        trust.level = trust.quorum == 1         ? TRUST_SINGLE // who also says what block there is
+                      : gate_proof_active(gate) ? TRUST_PROOF
+                                                : TRUST_QUORUM;
     }
     return trust;
 }
@@ -295,7 +303,9 @@ struct gate_provider_status gate_provider_status(
         .latency_last_ms = shown->latency_last_ms,
         .head_age_ms = head_ms != 0 && head_ms < time_ms ? time_ms - head_ms : 0,
         .way = shown->way,
+        .proofs = shown->proofs,
     };
     gate_meter_hour(shown, now.mono, &status);
+    memcpy(status.proof_faults, shown->proof_faults, sizeof status.proof_faults);
     return status;
 }

@@ -4,11 +4,12 @@
 // readings, chain time), gate_decide.c (verdicts, floors), gate_call.c (what to ask next),
 // gate_provider.c (health, back-off, meters), gate_reply.c (what the answers say), gate_detail.c
 // (what lists show beside), gate_enumerate.c (members), gate_wallet.c (signatures that only the
-// chain can judge), gate_persist.c, gate_report.c.
+// chain can judge), gate_persist.c, gate_report.c; for proven owners chain/gate_proof.h.
 #pragma once
 
 #include "base/budget.h"
 #include "chain/gate.h"
+#include "chain/gate_proof.h"
 
 enum {
     GATE_ANSWER_AGE_MAX_MS = 30000,  // how long an answer may admit
@@ -43,12 +44,15 @@ enum {
     GATE_LAST_YES_STEP_MS = 30000,
     GATE_WALLETS_PER_TOKEN = 4,
     GATE_WALLET_REPLY_MAX = 4096,
-};
-
-// The place of a token in the table; stale once the place holds another one.
-struct gate_ref {
-    uint16_t slot;
-    uint16_t generation;
+    GATE_PROOF_RETRY_MS = 250,      // doubles with each failure that follows, up to
+    GATE_PROOF_RETRY_MAX_MS = 4000, // so much
+    GATE_PROVER_PAUSE_MS = 10000,   // after a provider was caught at a wrong proof
+    GATE_PROVER_REFUSAL_MS = 30000, // after it refused to prove
+    GATE_HEADER_AGREE_MS = 5000,    // how long a block may take to be agreed on
+    GATE_HEADER_LATER_MS = 200,     // before a provider is asked again for a block that it lacks
+    GATE_SEARCH_RETRY_MS = 30000,   // between two searches for the owners' place
+    GATE_GATHER_MS = 10000,         // from the place found to the first proofs, at most
+    GATE_CODE_SETTLE_MS = 600000,   // how long changed code must stand before it is pinned
 };
 
 enum answer_kind {
@@ -132,6 +136,9 @@ enum call_kind {
     CALL_INTERFACE,    // supportsInterface(ERC721Enumerable), totalSupply
     CALL_MEMBERS,      // tokenByIndex or ownerOf from `first` on, `count` of them
     CALL_WALLET,       // question `first` about a signature
+    CALL_PROOF,        // owners of `refs`, proven
+    CALL_PLACES,       // the owners' place in the contract, by proofs of all that are known
+    CALL_HEADER,       // the hash of block `first`
 };
 
 struct gate_inflight {
@@ -151,6 +158,8 @@ struct gate_inflight {
     uint64_t first;
     size_t reply_max;
     struct mono deadline;
+    struct gate_header_ref header; // CALL_HEADER
+    struct mono hedge_at;  // CALL_PROOF, CALL_PLACES: from then on another one is asked as well
     struct gate_ref *refs; // room for a chunk
 };
 
@@ -217,6 +226,8 @@ struct gate_provider {
     enum reads_way way;
     uint16_t batch_reads; // READS_BATCH: so many may go in one, as far as is known
     struct gate_meter meter;
+    uint64_t proofs;
+    uint64_t proof_faults[PROOF_FAULTS];
     struct gate_reask reask;
 };
 
@@ -340,6 +351,8 @@ struct gate {
     struct gate_ref *refs;
     struct gate_wallets wallets;
     struct gate_enumeration enumeration;
+    struct gate_pin pin;      // kept across restarts, also where owners are not proven
+    struct gate_proof *proof; // NULL unless the policy is proof
     size_t provider_turn;
     uint8_t *body;
     size_t body_capacity;
@@ -363,6 +376,8 @@ void gate_mark_changed(struct gate *gate, size_t slot, bool owner_changed);
 // gate_read.c
 bool gate_values_equal(
     const struct gate *gate, const struct gate_value *a, const struct gate_value *b);
+// What k of n say, whatever is proven.
+struct gate_reading gate_quorum_reading(const struct gate *gate, size_t slot, struct mono now);
 // The provider's answer if it counts now, or NULL.
 const struct gate_answer *gate_usable_answer(
     const struct gate *gate, size_t slot, size_t provider, struct mono now);
@@ -416,6 +431,7 @@ bool gate_hedge_take(struct gate *gate, struct gate_hedge *hedge, size_t provide
 bool gate_hedge_failed(struct gate *gate, struct gate_hedge *hedge);
 struct mono gate_hedge_deadline(const struct gate_hedge *hedge);
 void gate_hedge_on_deadline(struct gate_hedge *hedge, struct mono now);
+uint64_t gate_draw_pause_ms(struct gate *gate); // between two polls
 
 // gate_detail.c
 // `place` is that of the token's getNodeAccess, which could be read, among the results.

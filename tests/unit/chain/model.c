@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "chain/abi.h"
 
+#include "tests/unit/chain/model_proof.h"
 #include "tests/unit/unit.h"
 
 #include <inttypes.h>
@@ -78,7 +79,7 @@ uint64_t model_block(const struct model *model)
     return (chain_s - MODEL_START_S) / BLOCK_S + 1000;
 }
 
-static uint64_t block_time_s(const struct model *model, uint64_t block)
+uint64_t model_block_time_s(const struct model *model, uint64_t block)
 {
     return (uint64_t)((int64_t)(MODEL_START_S + (block - 1000) * BLOCK_S) + model->skew_s);
 }
@@ -106,7 +107,7 @@ void model_set_owner(struct model *model, uint64_t id, struct eth_address owner)
         (struct model_owner){.block = model_block(model), .owner = owner};
 }
 
-static struct eth_address owner_at(const struct model_token *token, uint64_t block)
+struct eth_address model_owner_at(const struct model_token *token, uint64_t block)
 {
     struct eth_address owner = {{0}};
     for (size_t i = 0; token != NULL && i < token->owner_count; i++) {
@@ -192,7 +193,7 @@ static bool execute_token_by_index(struct execution *run, uint64_t index, struct
 {
     struct model *model = run->model;
     for (size_t i = 0; run->model->enumerable && i < model->token_count; i++) {
-        struct eth_address owner = owner_at(&model->tokens[i], run->block);
+        struct eth_address owner = model_owner_at(&model->tokens[i], run->block);
         if (!eth_address_is_zero(&owner) && index-- == 0) {
             put_word(ret, model->tokens[i].id);
             return true;
@@ -205,7 +206,7 @@ static bool execute_total_supply(struct execution *run, struct bytes *ret)
 {
     uint64_t count = 0;
     for (size_t i = 0; i < run->model->token_count; i++) {
-        struct eth_address owner = owner_at(&run->model->tokens[i], run->block);
+        struct eth_address owner = model_owner_at(&run->model->tokens[i], run->block);
         count += eth_address_is_zero(&owner) ? 0 : 1;
     }
     put_word(ret, run->model->supply != 0 ? run->model->supply : count);
@@ -225,10 +226,10 @@ static bool execute(struct execution *run, struct span data, struct bytes *ret)
     bool small = abi_read_u64(reader.rest, 0, &argument) == OK;
     struct model_token *token = small ? model_token(run->model, argument) : NULL;
     struct eth_address owner =
-        run->provider->lies ? run->provider->lie : owner_at(token, run->block);
+        run->provider->lies ? run->provider->lie : model_owner_at(token, run->block);
     switch (selector) {
     case 0x0f28c97d:
-        put_word(ret, block_time_s(run->model, run->block));
+        put_word(ret, model_block_time_s(run->model, run->block));
         return true;
     case 0x3408e470:
         put_word(ret, run->provider->chain_id);
@@ -330,7 +331,8 @@ static bool pin_block(struct execution *run, json_t *name)
     }
     struct bytes hash = bytes_of_hex(json_string_value(pin));
     assert_int_equal(hash.size, 32);
-    uint64_t block = word_at(span_of(hash.data, hash.size), 0);
+    uint64_t block = run->model->proofs ? model_block_of_hash(run->model, hash.data, run->block)
+                                        : word_at(span_of(hash.data, hash.size), 0);
     free(hash.data);
     run->provider->pinned++;
     if (block > run->block) {
@@ -374,6 +376,30 @@ static bool answer_call(
     return !run.hangs;
 }
 
+// The result of a call; takes over the reference.
+static void put_json(struct bytes *bytes, json_t *value)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    assert_non_null(text);
+    put_text(bytes, "\"result\":");
+    put_text(bytes, text);
+    free(text);
+    json_decref(value);
+}
+
+static void answer_proof(
+    struct model *model, struct model_provider *provider, json_t *params, struct bytes *ret)
+{
+    size_t slots = json_array_size(json_array_get(params, 1));
+    provider->proofs++;
+    provider->slots_max = slots > provider->slots_max ? slots : provider->slots_max;
+    if (!model->proofs || provider->forgery == FORGE_REFUSE) {
+        put_text(ret, "\"error\":{\"code\":-32601,\"message\":\"no such method\"}");
+    } else {
+        put_json(ret, model_proof_json(model, provider, params, head_of(model, provider)));
+    }
+}
+
 static void answer_block(
     struct model *model, const struct model_provider *provider, uint64_t block, struct bytes *ret)
 {
@@ -382,10 +408,14 @@ static void answer_block(
         put_text(ret, "\"result\":null");
         return;
     }
+    if (model->proofs) {
+        put_json(ret, model_block_json(model, provider, block));
+        return;
+    }
     (void)snprintf(text, sizeof text,
         "\"result\":{\"number\":\"0x%" PRIx64 "\",\"hash\":\"0x%064" PRIx64
         "\",\"timestamp\":\"0x%" PRIx64 "\"}",
-        block, block, block_time_s(model, block));
+        block, block, model_block_time_s(model, block));
     put_text(ret, text);
 }
 
@@ -480,6 +510,10 @@ static bool answer_method(struct model *model, struct model_provider *provider, 
         answer_block(model, provider, (uint64_t)strtoull(hash + 50, NULL, 16), ret);
         return true;
     }
+    if (strcmp(method, "eth_getProof") == 0) {
+        answer_proof(model, provider, params, ret);
+        return true;
+    }
     assert_string_equal(method, "eth_call");
     if (provider->fault == FAULT_REFUSE) {
         put_text(ret, "\"error\":{\"code\":-32601,\"message\":\"no such method\"}");
@@ -566,6 +600,23 @@ static bool answer_fault(enum model_fault fault, uint64_t id, struct model_reply
     return false;
 }
 
+// True if the provider does not answer a batch of proofs, or not with one.
+static bool model_refuses_proof(
+    const struct model_provider *provider, json_t *request, struct model_reply *ret)
+{
+    json_t *proof = json_array_get(request, 1);
+    const char *method = json_string_value(json_object_get(proof, "method"));
+    if (method == NULL || strcmp(method, "eth_getProof") != 0) {
+        return false;
+    }
+    json_t *slots = json_array_get(json_object_get(proof, "params"), 1);
+    if (provider->forgery == FORGE_LARGE && json_array_size(slots) > 4) {
+        reply_failed(ret, RPC_TOO_LARGE);
+        return true;
+    }
+    return provider->forgery == FORGE_SILENT;
+}
+
 static bool answer_object(struct model *model, struct model_provider *provider, json_t *request,
     uint64_t id, struct bytes *ret)
 {
@@ -638,6 +689,10 @@ void model_answer(
         json_loadb((const char *)request.data, request.size, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(root);
     struct bytes body = {0};
+    if (model_refuses_proof(provider, root, ret)) {
+        json_decref(root);
+        return;
+    }
     if (answer_refused_batch(provider, root, id, ret)) {
         json_decref(root);
         return;

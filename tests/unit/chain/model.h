@@ -51,6 +51,21 @@ enum model_trick {
     TRICK_QUIET,    // reverts without data although owned
 };
 
+// How a provider lies when it is asked for proofs and blocks.
+enum model_forgery {
+    FORGE_NONE,
+    FORGE_VALUE,   // states another value beside the true proof
+    FORGE_NODE,    // a node of the proof is changed
+    FORGE_HEADER,  // a field of the blocks, not their hash
+    FORGE_ROOT,    // the blocks' state root, with the hash that this gives
+    FORGE_STATE,   // a whole state in which `lie` owns all, with blocks to match
+    FORGE_PAST,    // the proof is of the block before
+    FORGE_UNKNOWN, // blocks with a field that nobody knows
+    FORGE_REFUSE,  // -32601
+    FORGE_SILENT,  // no reply to a batch of proofs
+    FORGE_LARGE,   // refuses more than four slots as too large
+};
+
 // Who owned a token from which block on; zero = nobody.
 struct model_owner {
     uint64_t block;
@@ -116,6 +131,9 @@ struct model_provider {
     uint64_t lag_blocks;
     bool hides_access; // getNodeAccess reverts with a reason
     bool lies;
+    enum model_forgery forgery;
+    uint64_t proofs;        // eth_getProof
+    size_t slots_max;       // in one of them, so far
     struct eth_address lie; // owner that it names for every token; zero: denies every token
     enum model_wallet_lie {
         WALLET_TRUTH,
@@ -142,6 +160,12 @@ struct model {
     struct eth_address registry; // of delegates; zero = there is none
     struct model_delegate delegates[MODEL_DELEGATES_MAX];
     size_t delegate_count;
+    bool proofs;             // blocks have true headers, and eth_getProof is served
+    uint64_t place;          // number of the slot of the owners; 0 = 2, UINT64_MAX = ERC-7201's
+    uint8_t code;            // what runs at the contract
+    uint64_t implementation; // what a proxy there names; 0 = it is none
+    bool beacon;
+    bool zero_leaves; // anvil's: a zeroed slot stays in the trie
     bool has_access;  // the contract has getNodeAccess
     bool enumerable;  // and ERC721Enumerable
     uint64_t supply;  // what it says, if not 0

@@ -179,7 +179,15 @@ static void a_buffer_too_small_is_full_and_keeps_the_mark(void **)
 
 static void a_damaged_state_changes_nothing(void **)
 {
-    enum { VERSION_AT = 4, CHAIN_AT = 5, PROFILE_AT = 33, HEAD_AT = 34, COUNT_AT = 42, ENTRY = 44 };
+    enum {
+        VERSION_AT = 4,
+        CHAIN_AT = 5,
+        PROFILE_AT = 33,
+        HEAD_AT = 34,
+        PIN_AT = 42,
+        COUNT_AT = 139,
+        ENTRY = 141
+    };
     enum { TAKEN_AT = ENTRY + 68, LAST_YES_AT = ENTRY + 117, ENTRY_SIZE = 125 };
     size_t size = 0;
     uint8_t *state = example_state(&size);
@@ -198,7 +206,8 @@ static void a_damaged_state_changes_nothing(void **)
         uint8_t value;
         enum status expected;
     } damages[] = {
-        {0, 'X', ERR_MALFORMED}, {VERSION_AT, 2, ERR_VERSION}, {CHAIN_AT, 1, ERR_MISMATCH},
+        {0, 'X', ERR_MALFORMED}, {VERSION_AT, 3, ERR_VERSION}, {PIN_AT, 2, ERR_NOT_CANONICAL},
+        {PIN_AT + 1, 1, ERR_NOT_CANONICAL}, {CHAIN_AT, 1, ERR_MISMATCH},
         {PROFILE_AT, 3, ERR_MALFORMED}, {COUNT_AT + 1, 1, ERR_TRAILING},
         {COUNT_AT + 1, 3, ERR_TRUNCATED}, {TAKEN_AT, 2, ERR_NOT_CANONICAL},
         {TAKEN_AT, 0, ERR_NOT_CANONICAL},                // but its fields are not empty
