@@ -19,6 +19,7 @@ static enum status config_check(const struct gate_config *config)
     if (config->providers > GATE_PROVIDERS_MAX || config->tokens_max == 0 ||
         config->tokens_max > TOKENS_MAX || config->members_max > MEMBERS_MAX ||
         (config->poll_ms != 0 && config->poll_ms < POLL_MIN_MS) ||
+        (config->logs_ms != 0 && config->logs_ms < POLL_MIN_MS) ||
         config->window_max_s > DELEGATION_WINDOW_MAX_S || config->wallets > WALLETS_MAX) {
         return ERR_RANGE;
     }
@@ -85,7 +86,7 @@ static bool allocate_tables(struct gate *gate)
     for (size_t i = 0; i < gate->calls_max; i++) {
         gate->calls[i].refs = gate->refs + i * gate->chunk_max;
     }
-    return true;
+    return gate_logs_create(gate);
 }
 
 enum status gate_create(const struct gate_config *config, struct rng *rng, struct gate **ret)
@@ -130,6 +131,7 @@ void gate_destroy(struct gate *gate)
     for (size_t i = 0; gate->calls != NULL && i < gate->calls_max; i++) {
         reads_answers_free(gate->calls[i].answers);
     }
+    gate_logs_destroy(gate);
     free(gate->details);
     free(gate->members);
     free(gate->calls);

@@ -53,6 +53,7 @@ struct gate_config {
     uint64_t window_max_s;       // longest delegation; 0 = DELEGATION_WINDOW_MAX_S
     uint32_t enumerate_ms;       // pace of enumeration; 0 = 60 s
     uint32_t enumerate_gap_max;  // unknown ids in a row that end a sequential search; 0 = 64
+    uint32_t logs_ms;            // pace of eth_getLogs; 0 = never: see gate_logs.c
     bool details;                // keep what gate_read_detail tells: about 300 bytes an answer
     size_t wallets;              // claims signed by contract wallets or delegates that are judged
                                  // at a time; 0 = none: such a claim is unknown (REASON_KIND)
@@ -235,6 +236,8 @@ struct gate_provider_status {
     enum reads_way way;   // how tokens are read from it
     uint64_t disputes;    // times that it contradicted the others, or a proof, at one block
     uint64_t proofs;      // batches of proofs that it gave and that held
+    bool logs_absent;     // it does not serve eth_getLogs
+    uint64_t logs_blocks; // that it takes in one eth_getLogs, as far as is known; 0: not asked
     uint64_t proof_faults[PROOF_FAULTS];
 };
 

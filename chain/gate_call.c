@@ -124,6 +124,7 @@ static bool next_for_provider(
                next_tokens(gate, provider, now, call) ||
                gate_proof_call(gate, provider, now, call) ||
                gate_wallet_call(gate, provider, now, call) ||
+               gate_logs_call(gate, provider, call) ||
                gate_enumeration_call(gate, provider, now, call));
 }
 
@@ -160,6 +161,9 @@ size_t gate_call_reads(const struct gate_inflight *call)
     case CALL_PROOF:
     case CALL_PLACES:
     case CALL_HEADER:
+    case CALL_LOGS_HEAD:
+    case CALL_LOGS:
+    case CALL_LOGS_BLOCK:
         break;
     }
     return 0;
@@ -209,6 +213,11 @@ static void write_call(struct gate *gate, const struct gate_inflight *call, stru
     case CALL_HEADER:
         gate_header_write(call, writer);
         return;
+    case CALL_LOGS_HEAD:
+    case CALL_LOGS:
+    case CALL_LOGS_BLOCK:
+        gate_logs_write(gate, call, writer);
+        return;
     }
 }
 
@@ -242,6 +251,10 @@ static size_t reply_max(const struct gate_inflight *call)
     case CALL_REASK_TOKENS:
     case CALL_MEMBERS:
         return frame + (size_t)call->count * GATE_REPLY_PER_TOKEN;
+    case CALL_LOGS_HEAD:
+    case CALL_LOGS:
+    case CALL_LOGS_BLOCK:
+        return gate_logs_reply_max(call->kind);
     }
     return GATE_REPLY_BASE;
 }
@@ -404,6 +417,7 @@ struct mono gate_next_deadline(const struct gate *gate)
     if (gate->config.members_max > 0 && gate->config.providers > 0) {
         next = mono_min(next, gate_enumeration_deadline(gate));
     }
+    next = mono_min(next, gate_logs_deadline(gate));
     return mono_min(next, gate_proof_next_deadline(gate));
 }
 
@@ -447,6 +461,7 @@ void gate_on_deadline(struct gate *gate, struct now now)
     }
     gate_enumeration_on_deadline(gate, now);
     gate_proof_on_deadline(gate, now);
+    gate_logs_on_deadline(gate, now);
     if (polled) {
         gate_review_all(gate, now.mono);
         gate_wallet_review_all(gate, now.mono);

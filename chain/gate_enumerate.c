@@ -113,26 +113,41 @@ static bool find_member(const struct gate *gate, const struct token_id *token, s
     return false;
 }
 
-static void add_member(struct gate *gate, const struct token_id *token)
+// NULL: there is no room for it.
+static struct gate_member *insert_member(
+    struct gate *gate, size_t place, const struct token_id *token)
 {
-    size_t place = 0;
-    if (find_member(gate, token, &place)) {
-        struct gate_member *member = &gate->members[place];
-        member->seen = true;
-        if (member->state == MEMBER_GONE) {
-            mark_change(gate, member, MEMBER_NEW);
-        }
-        return;
-    }
     if (gate->member_count == gate->config.members_max) {
-        gate->enumeration.bounded = true;
-        return;
+        return NULL;
     }
     struct gate_member *member = &gate->members[place];
     memmove(member + 1, member, (gate->member_count - place) * sizeof *member);
-    *member = (struct gate_member){.id = *token, .state = MEMBER_KNOWN, .seen = true};
+    *member = (struct gate_member){.id = *token, .state = MEMBER_KNOWN};
     gate->member_count++;
     mark_change(gate, member, MEMBER_NEW);
+    return member;
+}
+
+static void add_member(struct gate *gate, const struct token_id *token)
+{
+    size_t place = 0;
+    bool known = find_member(gate, token, &place);
+    struct gate_member *member = known ? &gate->members[place] : insert_member(gate, place, token);
+    if (member == NULL) {
+        gate->enumeration.bounded = true;
+        return;
+    }
+    member->seen = true;
+    if (member->state == MEMBER_GONE) {
+        mark_change(gate, member, MEMBER_NEW);
+    }
+}
+
+// Not `seen`: the next rounds find it, too, or it goes.
+bool gate_member_hint(struct gate *gate, const struct token_id *token)
+{
+    size_t place = 0;
+    return !find_member(gate, token, &place) && insert_member(gate, place, token) != NULL;
 }
 
 static void end_if_done(struct gate *gate, struct now now)

@@ -213,6 +213,7 @@ static enum status read_state(struct span state, const struct network *network, 
         if (gate != NULL && i < gate->config.tokens_max &&
             gate_slot_claim(gate, &entry.token, now.mono, &slot) == OK) {
             gate->tokens[slot].seat = entry.seat;
+            gate->tokens[slot].known_since_s = entry.seat.owner_seen_s;
         }
     }
     *ret = header;

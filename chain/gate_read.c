@@ -259,6 +259,9 @@ static bool review_owner(
     }
     bool known_before = seat->owned_before;
     change_owner(gate, seat, &reading->owner, seen_s);
+    if (!known_before) {
+        gate->tokens[slot].known_since_s = seen_s;
+    }
     return known_before;
 }
 
@@ -388,6 +391,7 @@ void gate_take_head(
     source->head_time_s = head_s;
     source->head_at = now;
     source->has_head = true;
+    gate_logs_head(gate, provider, number, head_s);
     uint64_t quorum_s = 0;
     if (!quorum_head(gate, now, &quorum_s)) {
         return;

@@ -409,6 +409,9 @@ static enum rpc_form form_of(enum call_kind kind)
     case CALL_WALLET:
     case CALL_PROOF:
     case CALL_PLACES:
+    case CALL_LOGS_HEAD:
+    case CALL_LOGS:
+    case CALL_LOGS_BLOCK:
         break;
     }
     return RPC_DATA;
@@ -447,6 +450,10 @@ static void abandon(struct gate *gate, struct now now, const struct gate_infligh
             gate_answer_of(gate, i, call->provider)->suspect = 0;
         }
         break;
+    case CALL_LOGS_HEAD:
+    case CALL_LOGS:
+    case CALL_LOGS_BLOCK:
+        break; // theirs is gate_logs_reply
     }
 }
 
@@ -716,6 +723,9 @@ static void on_result(struct gate *gate, struct now now, const struct gate_infli
         return;
     case CALL_PROOF: // read by gate_proof_reply
     case CALL_PLACES:
+    case CALL_LOGS_HEAD:
+    case CALL_LOGS:
+    case CALL_LOGS_BLOCK:
         return;
     }
 }
@@ -758,6 +768,10 @@ static bool take_reply(
     struct gate *gate, struct now now, struct gate_inflight *call, const struct rpc_reply *reply)
 {
     bool reads = gate_call_reads(call) > 0;
+    if (gate_logs_is(call->kind)) {
+        gate_logs_reply(gate, now, call, reply);
+        return true;
+    }
     if (reads && call->way == READS_BATCH) {
         on_batch(gate, now, call, reply);
     } else if (reads && call->way == READS_SERIES) {

@@ -283,9 +283,12 @@ struct gate_provider_status gate_provider_status(
 {
     ASSERT(provider < gate->config.providers);
     const struct gate_provider *shown = &gate->providers[provider];
+    const struct gate_log_source *logs = gate->logs == NULL ? NULL : &gate->logs->sources[provider];
     uint64_t head_ms = shown->head_time_s * 1000;
     uint64_t time_ms = gate_time(gate, now).ms;
     struct gate_provider_status status = {
+        .logs_absent = logs != NULL && logs->absent,
+        .logs_blocks = logs != NULL && logs->started ? logs->range.blocks : 0,
         .health = shown->health,
         .head_number = shown->head_number,
         .head_time_s = shown->head_time_s,

@@ -4,12 +4,14 @@
 // readings, chain time), gate_decide.c (verdicts, floors), gate_call.c (what to ask next),
 // gate_provider.c (health, back-off, meters), gate_reply.c (what the answers say), gate_detail.c
 // (what lists show beside), gate_enumerate.c (members), gate_wallet.c (signatures that only the
-// chain can judge), gate_persist.c, gate_report.c; for proven owners chain/gate_proof.h.
+// chain can judge), gate_logs.c (hints), gate_persist.c, gate_report.c; for proven owners
+// chain/gate_proof.h.
 #pragma once
 
 #include "base/budget.h"
 #include "chain/gate.h"
 #include "chain/gate_proof.h"
+#include "chain/logs.h"
 
 enum {
     GATE_ANSWER_AGE_MAX_MS = 30000,  // how long an answer may admit
@@ -39,6 +41,7 @@ enum {
     GATE_ENUMERATE_CHUNK = 32, // ids in the first call of a search; then twice as many
     GATE_REPLY_BASE = 16384,   // bytes of reply: for the frame, and for each token
     GATE_REPLY_PER_TOKEN = 4096,
+    GATE_TRANSFERS = 8, // changes of owner that are kept of what a provider tells
     GATE_FUTURE_MAX_MS = 24 * 3600 * 1000, // a head beyond this is no head
     GATE_EPOCH_FUTURE_MAX_S = 3600,
     GATE_LAST_YES_STEP_MS = 30000,
@@ -120,6 +123,7 @@ struct gate_token {
     bool changed;       // an event is due
     bool owner_changed; // and says this
     struct mono used_at;
+    uint64_t known_since_s; // a change of owner later than this would have been noticed, or missed
     struct gate_seat seat;
     enum verdict_kind kind; // the last reading, to see changes by
     enum verdict_reason reason;
@@ -139,6 +143,9 @@ enum call_kind {
     CALL_PROOF,        // owners of `refs`, proven
     CALL_PLACES,       // the owners' place in the contract, by proofs of all that are known
     CALL_HEADER,       // the hash of block `first`
+    CALL_LOGS_HEAD,    // eth_blockNumber, before that
+    CALL_LOGS,         // eth_getLogs from block `first` to `last`
+    CALL_LOGS_BLOCK,   // hash and time of block `first`, in which an owner changed
 };
 
 struct gate_inflight {
@@ -156,6 +163,7 @@ struct gate_inflight {
     bool with_access; // CALL_TOKENS, CALL_REASK_TOKENS: two reads for each token
     uint16_t count;
     uint64_t first;
+    uint64_t last;
     size_t reply_max;
     struct mono deadline;
     struct gate_header_ref header; // CALL_HEADER
@@ -324,6 +332,44 @@ struct gate_wallets {
     size_t bytes_used;
 };
 
+// A change of owner, as one provider's log tells of it.
+struct gate_transfer {
+    bool used;
+    bool asked; // for its block
+    struct gate_ref ref;
+    uint64_t block_number;
+    struct hash256 block_hash;
+    uint64_t time_s; // of the block; 0 = not known yet
+};
+
+// What a provider's logs are asked for, and were.
+struct gate_log_source {
+    struct log_range range;
+    struct log_walk walk;
+    struct log_trail trail;
+    bool started; // walk.next holds: the first block that was not asked for
+    bool in_turn;
+    bool walking; // in its turn: the newest block is known
+    bool in_flight;
+    bool absent; // it does not serve eth_getLogs
+    uint8_t calls_left;
+    uint8_t budget; // of calls to catch up with what was missed while this node was down
+    uint8_t failures;
+    uint8_t passed_in_row;
+    uint8_t transfer_next;
+    struct mono retry_at;
+    struct gate_transfer transfers[GATE_TRANSFERS];
+};
+
+// Only where config.logs_ms is set.
+struct gate_logs {
+    struct mono due;                 // of the next turn
+    struct mono hedge_at;            // when the turn's provider has had time enough
+    size_t turn;                     // provider
+    uint64_t resume;                 // block from which to go on after a restart; 0 = none
+    struct gate_log_source *sources; // config.providers
+};
+
 struct gate {
     struct gate_config config;
     size_t quorum;
@@ -353,6 +399,7 @@ struct gate {
     struct gate_enumeration enumeration;
     struct gate_pin pin;      // kept across restarts, also where owners are not proven
     struct gate_proof *proof; // NULL unless the policy is proof
+    struct gate_logs *logs;   // NULL: none are asked for
     size_t provider_turn;
     uint8_t *body;
     size_t body_capacity;
@@ -452,6 +499,8 @@ void gate_enumeration_again(struct gate *gate, const struct gate_inflight *call)
 void gate_enumeration_failed(
     struct gate *gate, struct now now, const struct gate_inflight *call, bool refused);
 void gate_enumeration_on_deadline(struct gate *gate, struct now now);
+// A token that may exist. True if it was not known and there was room.
+bool gate_member_hint(struct gate *gate, const struct token_id *token);
 
 // gate_wallet.c
 bool gate_wallets_allocate(struct gate *gate);
@@ -478,3 +527,20 @@ void gate_wallet_abandon(struct gate *gate, const struct gate_inflight *call);
 // What the provider has said does not count any more.
 void gate_wallet_forget(struct gate *gate, size_t provider);
 void gate_wallet_review_all(struct gate *gate, struct mono now);
+
+// gate_logs.c
+bool gate_logs_create(struct gate *gate); // false: no memory
+bool gate_logs_is(enum call_kind kind);   // a call of these
+void gate_logs_destroy(struct gate *gate);
+void gate_logs_head(struct gate *gate, size_t provider, uint64_t number, uint64_t time_s);
+void gate_logs_on_deadline(struct gate *gate, struct now now);
+struct mono gate_logs_deadline(const struct gate *gate);
+bool gate_logs_call(struct gate *gate, size_t provider, struct gate_inflight *call);
+size_t gate_logs_reply_max(enum call_kind kind);
+void gate_logs_write(
+    const struct gate *gate, const struct gate_inflight *call, struct writer *writer);
+void gate_logs_reply(struct gate *gate, struct now now, const struct gate_inflight *call,
+    const struct rpc_reply *reply);
+// Across restarts: the first block that fewer than k providers have been asked for; 0 = none.
+uint64_t gate_logs_reached(const struct gate *gate);
+void gate_logs_resume(struct gate *gate, uint64_t reached);

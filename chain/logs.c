@@ -369,11 +369,9 @@ void logs_parse(const struct rpc_reply *reply, uint64_t id, const struct eth_add
         return;
     }
     ret->count = json_array_size(ret->answer.json);
-    if (!json_is_array(ret->answer.json)) {
-        ret->verdict = LOGS_FAULT;
-    } else if (ret->count > LOGS_ENTRIES_MAX) {
+    if (ret->count > LOGS_ENTRIES_MAX) {
         ret->verdict = LOGS_TOO_MANY;
-    } else if (!check_entries(ret, contract, from, to)) {
+    } else if (!json_is_array(ret->answer.json) || !check_entries(ret, contract, from, to)) {
         ret->verdict = LOGS_FAULT;
     }
     if (ret->verdict != LOGS_ANSWERED) {

@@ -232,6 +232,7 @@ static void fill_gate_config(const struct daemon *daemon, struct gate_config *re
         .providers = daemon->rpc_count,
         .poll_ms = config->poll_ms != 0 ? config->poll_ms : manifest->poll_s * 1000,
         .grace_ms = config->has_grace ? config->grace_ms : manifest->grace_s * 1000,
+        .logs_ms = config->logs_ms,
         .window_max_s = (uint64_t)manifest->delegation_window_days * 24 * 3600};
 }
 

@@ -18,6 +18,9 @@
 enum {
     KEYS_MAX = 32,
     POLL_MIN_S = 2,
+    LOGS_MIN_S = 2,
+    LOGS_MAX_S = 3600,
+    LOGS_DEFAULT_S = 10,
     POLL_MAX_S = 30,
     GRACE_MAX_S = 3600,
     MTU_MIN = 1280, // IPv6's own minimum (RFC 8200)
@@ -248,6 +251,20 @@ static enum status parse_grace(struct parser *parser, const char *value)
     return status;
 }
 
+static enum status parse_logs(struct parser *parser, const char *value)
+{
+    uint32_t seconds = 0;
+    if (strcmp(value, "off") == 0) {
+        parser->config.logs_ms = 0;
+        return OK;
+    }
+    enum status status = number_parse(value, LOGS_MIN_S, LOGS_MAX_S, &seconds);
+    if (status == OK) {
+        parser->config.logs_ms = seconds * 1000;
+    }
+    return status;
+}
+
 static enum status parse_http_listen(struct parser *parser, const char *value)
 {
     struct address address;
@@ -313,6 +330,7 @@ static const struct key keys[] = {
     {"chain", "trust", false, parse_trust, "single, quorum or proof"},
     {"chain", "poll", false, parse_poll, "2 to 30 seconds"},
     {"chain", "grace", false, parse_grace, "0 to 3600 seconds"},
+    {"chain", "logs", false, parse_logs, "2 to 3600 seconds, or off"},
     {"http", "listen", false, parse_http_listen, "ADDRESS:PORT of this machine's loopback, or off"},
     {"log", "format", false, parse_log_format, "text or json"},
     {"log", "level", false, parse_log_level, "error, warning, info or debug"},
@@ -491,6 +509,7 @@ void config_init(struct config *config, const char *instance)
         .mtu = 1420, // WireGuard's own default: 1500 less the outer IPv6 header
         .ipv4 = true,
         .mesh_max = 64,
+        .logs_ms = LOGS_DEFAULT_S * 1000,
         .http = true,
         .http_listen = address_of_ipv4(127, 0, 0, 1, CONFIG_HTTP_PORT),
         .log_level = LOG_LEVEL_INFO,

@@ -83,6 +83,7 @@ struct config {
     uint32_t poll_ms;  // 0 = what the manifest says
     bool has_grace;    // false = what the manifest says
     uint32_t grace_ms; // meaningful with has_grace
+    uint32_t logs_ms;  // pace of eth_getLogs; 0 = never
 
     // [http]
     bool http;

@@ -142,6 +142,11 @@ struct model_provider {
         WALLET_SAYS_NOTHING, // "0x", as where there is no contract
         WALLET_FAULTY,       // 502
     } wallet_lie;
+    bool no_logs;        // eth_getLogs is not served
+    uint64_t logs_cap;   // blocks that it takes in a call; 0 = any. Four shapes of error
+    uint64_t logs_blind; // its newest blocks have no logs, without a word
+    uint64_t invents;    // a token that it lets be sold and bought back in each newest block
+    uint64_t logs_calls;
     uint64_t calls;
     uint64_t aggregates;
     uint64_t pinned;
@@ -154,6 +159,8 @@ struct model {
     struct now now;
     struct model_token tokens[MODEL_TOKENS_MAX];
     size_t token_count;
+    struct model_owner keys[MODEL_OWNERS_MAX]; // PublicKeyUpdated
+    size_t key_count;
     struct model_provider providers[MODEL_PROVIDERS_MAX];
     struct model_wallet wallets[MODEL_WALLETS_MAX];
     size_t wallet_count;
@@ -202,6 +209,14 @@ struct model_reply {
 // the id `id`. model_reply_clear frees it.
 void model_answer(
     struct model *model, size_t index, uint64_t id, struct span request, struct model_reply *ret);
+// The rest of the answer to eth_getLogs; the caller frees it (model_logs.c).
+struct json_t;
+char *model_logs(const struct model *model, struct model_provider *provider, uint64_t head,
+    struct json_t *params);
+
+// The event PublicKeyUpdated, now.
+void model_update_key(struct model *model, struct eth_address owner);
+
 void model_reply_clear(struct model_reply *reply);
 
 struct model_token *model_token(struct model *model, uint64_t id);

@@ -446,7 +446,8 @@ static void too_many_entries_are_a_range_too_large(void **)
     assert_non_null(body);
     memcpy(body, head, sizeof head - 1);
     for (size_t i = 0; i < LOGS_ENTRIES_MAX; i++) {
-        memcpy(body + sizeof head - 1 + 2 * i, ",0", 2);
+        body[sizeof head - 1 + 2 * i] = ',';
+        body[sizeof head + 2 * i] = '0';
     }
     memcpy(body + size - 3, "]}", 3);
     assert_int_equal(verdict_of(200, body), LOGS_TOO_MANY);

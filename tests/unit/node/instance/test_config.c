@@ -30,6 +30,7 @@ static void the_defaults_stand_in_an_empty_file(void **)
     assert_int_equal(config.trust, TRUST_POLICY_QUORUM);
     assert_int_equal(config.poll_ms, 0);
     assert_false(config.has_grace);
+    assert_int_equal(config.logs_ms, 10000);
     assert_false(config.allow_http);
     assert_true(config.http);
     assert_int_equal(config.http_listen.port, 9651);
@@ -63,6 +64,7 @@ static void every_key_is_taken(void **)
                                "trust = proof\n"
                                "poll = 3\n"
                                "grace = 0\n"
+                               "logs = 30\n"
                                "[http]\n"
                                "listen = [::1]:80\n"
                                "[log]\n"
@@ -93,6 +95,7 @@ static void every_key_is_taken(void **)
     assert_int_equal(config.poll_ms, 3000);
     assert_true(config.has_grace);
     assert_int_equal(config.grace_ms, 0);
+    assert_int_equal(config.logs_ms, 30000);
     assert_int_equal(config.http_listen.family, FAMILY_IPV6);
     assert_int_equal(config.log_format, LOG_JSON);
     assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
@@ -146,6 +149,8 @@ static const struct bad bad_files[] = {
     {"[chain]\npoll = 1\n", ERR_RANGE, "deed0.conf:2: poll: "},
     {"[chain]\npoll = 31\n", ERR_RANGE, "deed0.conf:2: poll: "},
     {"[chain]\ngrace = 3601\n", ERR_RANGE, "deed0.conf:2: grace: "},
+    {"[chain]\nlogs = 1\n", ERR_RANGE, "deed0.conf:2: logs: "},
+    {"[chain]\nlogs = never\n", ERR_MALFORMED, "deed0.conf:2: logs: "},
     {"[http]\nlisten = 9651\n", ERR_MALFORMED, "deed0.conf:2: listen: "},
     {"[http]\nlisten = 127.0.0.1:0\n", ERR_MALFORMED, "deed0.conf:2: listen: "},
     {"[http]\nlisten = 0.0.0.0:80\n", ERR_RANGE, "deed0.conf:2: listen: "},
