@@ -364,6 +364,49 @@ size_t gate_signatures_size_max(const struct gate *gate);
 enum status gate_check_signature(
     struct gate *gate, const struct delegation *delegation, struct now now);
 
+// What stands behind a verdict, each check judged by itself. X(value, name, what passes)
+#define GATE_CHECK_LIST(X)                                                                         \
+    X(GATE_CHECK_TOKEN, "token", "the token exists")                                               \
+    X(GATE_CHECK_ACTIVE, "active", "the contract has not revoked its access")                      \
+    X(GATE_CHECK_OWNER, "owner", "the delegation is by its present owner")                         \
+    X(GATE_CHECK_STORED_KEY, "stored_key", "the contract stores no other WireGuard key")           \
+    X(GATE_CHECK_SIGNATURE, "signature", "the owner signed the delegation")                        \
+    X(GATE_CHECK_TIMES, "times", "the delegation holds now")                                       \
+    X(GATE_CHECK_RANK, "rank", "nothing that the owner signed later stands against it")
+
+#define GATE_CHECK_ENTRY(value, name, text) value,
+enum gate_check_kind { GATE_CHECK_LIST(GATE_CHECK_ENTRY) GATE_CHECKS };
+#undef GATE_CHECK_ENTRY
+
+const char *gate_check_name(enum gate_check_kind check);
+const char *gate_check_text(enum gate_check_kind check);
+
+struct gate_check {
+    enum verdict_kind kind; // YES: passed
+    enum verdict_reason reason;
+};
+
+// All checks of a claim, also those behind the first that fails. Changes no floor. A wallet may
+// have to be asked first (REASON_WALLET_ASKED): call again when it has answered.
+void gate_explain(struct gate *gate, struct now now, const struct gate_claim *claim,
+    struct gate_check ret[static GATE_CHECKS]);
+
+// One provider's own last word on a token, whatever it counts for.
+struct gate_statement {
+    enum verdict_kind kind;     // UNKNOWN: it said nothing that can be used
+    enum verdict_reason reason; // AUTHORISED (it names an owner), NOT_OWNED, CONTRACT, NOT_READ
+    struct eth_address owner;   // YES
+    bool has_access;            // YES: the next three hold
+    bool active;
+    enum stored_key stored_key;
+    struct wg_key wg_key;
+    uint64_t block_number; // unless NOT_READ: of which it spoke
+    uint64_t age_ms;
+};
+
+struct gate_statement gate_statement(
+    const struct gate *gate, const struct token_id *token, size_t provider, struct now now);
+
 // One line for people: token, reason, next step. Always terminates `ret`.
 void verdict_text(const struct verdict *verdict, char ret[static GATE_VERDICT_TEXT_SIZE]);
 

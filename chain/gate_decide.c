@@ -23,16 +23,10 @@ static struct verdict verdict_of(const struct delegation *delegation, enum verdi
     };
 }
 
-// REASON_AUTHORISED if the delegation holds by itself at time `at_s`, but for a signature that only
-// the chain can judge: then `*ret_asks`.
-static enum verdict_reason check_delegation(
-    struct gate *gate, const struct gate_claim *claim, uint64_t at_s, bool *ret_asks)
+// REASON_AUTHORISED if the delegation's times hold at time `at_s`.
+static enum verdict_reason check_times(
+    const struct gate *gate, const struct delegation *delegation, uint64_t at_s)
 {
-    const struct delegation *delegation = claim->delegation;
-    enum verdict_reason by_signature = gate_signature_local(gate, claim, ret_asks);
-    if (by_signature != REASON_AUTHORISED) {
-        return by_signature;
-    }
     if (delegation->not_after_s < delegation->not_before_s ||
         delegation->not_after_s - delegation->not_before_s >
             gate->config.window_max_s + DELEGATION_HEAD_START_S) {
@@ -45,6 +39,16 @@ static enum verdict_reason check_delegation(
         return REASON_EPOCH_FUTURE;
     }
     return delegation->not_before_s > at_s ? REASON_NOT_YET : REASON_AUTHORISED;
+}
+
+// REASON_AUTHORISED if the delegation holds by itself at time `at_s`, but for a signature that only
+// the chain can judge: then `*ret_asks`.
+static enum verdict_reason check_delegation(
+    struct gate *gate, const struct gate_claim *claim, uint64_t at_s, bool *ret_asks)
+{
+    enum verdict_reason by_signature = gate_signature_local(gate, claim, ret_asks);
+    return by_signature == REASON_AUTHORISED ? check_times(gate, claim->delegation, at_s)
+                                             : by_signature;
 }
 
 // REASON_AUTHORISED if nothing that the owner signed later stands against the claim.
@@ -68,6 +72,20 @@ static enum verdict_reason check_floors(
     return order == 0 && claim->sequence < seat->sequence ? REASON_REPLAYED : REASON_AUTHORISED;
 }
 
+static enum verdict_reason check_stored_key(
+    const struct gate_reading *reading, const struct gate_claim *claim)
+{
+    switch (reading->stored_key) {
+    case STORED_KEY_EMPTY: // as after a transfer: the delegation alone decides, as in ERC-721
+        return REASON_AUTHORISED;
+    case STORED_KEY_UNUSABLE:
+        return REASON_KEY_UNUSABLE;
+    case STORED_KEY_USABLE:
+        break;
+    }
+    return wg_key_equal(&reading->wg_key, &claim->wg_key) ? REASON_AUTHORISED : REASON_KEY_MISMATCH;
+}
+
 static enum verdict_reason check_reading(
     const struct gate_reading *reading, const struct gate_claim *claim)
 {
@@ -82,18 +100,7 @@ static enum verdict_reason check_reading(
     if (!reading->has_access || delegation_is_tombstone(claim->delegation)) {
         return REASON_AUTHORISED;
     }
-    if (!reading->active) {
-        return REASON_NOT_ACTIVE;
-    }
-    switch (reading->stored_key) {
-    case STORED_KEY_EMPTY: // as after a transfer: the delegation alone decides, as in ERC-721
-        return REASON_AUTHORISED;
-    case STORED_KEY_UNUSABLE:
-        return REASON_KEY_UNUSABLE;
-    case STORED_KEY_USABLE:
-        break;
-    }
-    return wg_key_equal(&reading->wg_key, &claim->wg_key) ? REASON_AUTHORISED : REASON_KEY_MISMATCH;
+    return reading->active ? check_stored_key(reading, claim) : REASON_NOT_ACTIVE;
 }
 
 static void take_seat(
@@ -195,6 +202,44 @@ struct verdict gate_decide(struct gate *gate, struct now now, const struct gate_
         verdict.until = mono_min(verdict.until, gate_wallet_until(now.mono));
     }
     return verdict;
+}
+
+static struct gate_check check_of(enum verdict_reason reason)
+{
+    static const struct delegation none = {.token = {{0}}};
+    return (struct gate_check){.kind = verdict_of(&none, reason).kind, .reason = reason};
+}
+
+void gate_explain(struct gate *gate, struct now now, const struct gate_claim *claim,
+    struct gate_check ret[static GATE_CHECKS])
+{
+    static const struct gate_seat no_seat = {.taken = false};
+    const struct delegation *delegation = claim->delegation;
+    size_t slot = gate_slot_find(gate, &delegation->token);
+    const struct gate_seat *seat = slot == SIZE_MAX ? &no_seat : &gate->tokens[slot].seat;
+    struct gate_reading reading = gate_read(gate, &delegation->token, now);
+    bool exists = reading.kind == VERDICT_YES;
+    bool flagged = exists && reading.has_access && !delegation_is_tombstone(delegation);
+    bool asks = false;
+    enum verdict_reason signature = gate_signature_local(gate, claim, &asks);
+    if (signature == REASON_AUTHORISED && asks) {
+        signature =
+            slot == SIZE_MAX ? REASON_NOT_READ : gate_wallet_judge(gate, now.mono, slot, claim);
+    }
+    bool by_owner = eth_address_equal(&reading.owner, &delegation->owner);
+    ret[GATE_CHECK_TOKEN] = check_of(reading.reason);
+    ret[GATE_CHECK_ACTIVE] = check_of(!exists                      ? reading.reason
+                                      : flagged && !reading.active ? REASON_NOT_ACTIVE
+                                                                   : REASON_AUTHORISED);
+    ret[GATE_CHECK_OWNER] = check_of(!exists    ? reading.reason
+                                     : by_owner ? REASON_AUTHORISED
+                                                : REASON_OTHER_OWNER);
+    ret[GATE_CHECK_STORED_KEY] = check_of(!exists   ? reading.reason
+                                          : flagged ? check_stored_key(&reading, claim)
+                                                    : REASON_AUTHORISED);
+    ret[GATE_CHECK_SIGNATURE] = check_of(signature);
+    ret[GATE_CHECK_TIMES] = check_of(check_times(gate, delegation, gate_time(gate, now).ms / 1000));
+    ret[GATE_CHECK_RANK] = check_of(check_floors(seat, claim));
 }
 
 // What a person can do about it; %s is the token.

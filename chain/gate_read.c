@@ -210,6 +210,42 @@ struct gate_reading gate_read(const struct gate *gate, const struct token_id *to
         .reason = gate->config.providers == 0 ? REASON_NO_PROVIDER : REASON_NOT_READ};
 }
 
+struct gate_statement gate_statement(
+    const struct gate *gate, const struct token_id *token, size_t provider, struct now now)
+{
+    struct gate_statement statement = {.kind = VERDICT_UNKNOWN, .reason = REASON_NOT_READ};
+    size_t slot = gate_slot_find(gate, token);
+    const struct gate_answer *answer =
+        slot == SIZE_MAX ? NULL : gate_usable_answer(gate, slot, provider, now.mono);
+    if (answer == NULL) {
+        return statement;
+    }
+    const struct gate_value *value = &answer->value;
+    statement.block_number = answer->block_number;
+    statement.age_ms = mono_since(answer->read_at, now.mono);
+    switch (value->kind) {
+    case ANSWER_NONE:
+        break;
+    case ANSWER_FAILED:
+        statement.reason = REASON_CONTRACT;
+        break;
+    case ANSWER_DENIED:
+        statement.kind = VERDICT_NO;
+        statement.reason = REASON_NOT_OWNED;
+        break;
+    case ANSWER_OWNED:
+        statement.kind = VERDICT_YES;
+        statement.reason = REASON_AUTHORISED;
+        statement.owner = value->owner;
+        statement.has_access = value->access == ACCESS_READ;
+        statement.active = value->active;
+        statement.stored_key = value->stored_key;
+        statement.wg_key = value->wg_key;
+        break;
+    }
+    return statement;
+}
+
 enum status gate_last_owner(
     const struct gate *gate, const struct token_id *token, struct eth_address *ret)
 {

@@ -63,6 +63,24 @@ const char *verdict_reason_name(enum verdict_reason reason)
     return names[reason];
 }
 
+#define NAME_ENTRY(value, name, text) [value] = (name),
+#define TEXT_ENTRY(value, name, text) [value] = (text),
+
+const char *gate_check_name(enum gate_check_kind check)
+{
+    static const char *const names[] = {GATE_CHECK_LIST(NAME_ENTRY)};
+    return names[check];
+}
+
+const char *gate_check_text(enum gate_check_kind check)
+{
+    static const char *const texts[] = {GATE_CHECK_LIST(TEXT_ENTRY)};
+    return texts[check];
+}
+
+#undef NAME_ENTRY
+#undef TEXT_ENTRY
+
 const char *provider_health_name(enum provider_health health)
 {
     switch (health) {
