@@ -322,7 +322,6 @@ const char *wait_stage_name(const struct daemon *daemon, enum daemon_stage stage
 // json.c
 json_t *json_status(struct daemon *daemon);
 json_t *json_peers(struct daemon *daemon);
-json_t *json_record(const struct record *record);
 const char *json_path(const struct node_peer_status *peer);
 bool json_find_peer(
     struct daemon *daemon, const struct token_id *token, struct node_peer_status *ret);

@@ -9,6 +9,7 @@
 #include "node/daemon/daemon.h"
 #include "node/daemon/log.h"
 #include "node/daemon/metrics.h"
+#include "node/instance/json_forms.h"
 
 #include <stdio.h>
 #include <stdlib.h>
