@@ -179,13 +179,21 @@ static bool execute_node_access(
     if (token == NULL || run->provider->hides_access) {
         return revert_with_reason(ret);
     }
-    static const char node_id[] = "node";
+    const char *strings[] = {"node", token->key};
+    size_t begin = ret->size;
     put_word(ret, 4 * WORD);
-    put_word(ret, 6 * WORD);
+    put_word(ret, (token->in_struct_order ? 6 + strlen(token->key) / WORD : 6) * WORD);
     put_word(ret, 12345);
     put_word(ret, token->active ? 1 : 0);
-    put_padded(ret, node_id, strlen(node_id));
-    put_padded(ret, token->key, strlen(token->key));
+    for (size_t i = 0; i < 2; i++) {
+        const char *string = strings[token->in_struct_order ? 1 - i : i];
+        put_padded(ret, string, strlen(string));
+    }
+    if (token->patched) {
+        abi_word_of_u64(token->patch, ret->data + begin + token->patched_word * WORD);
+    }
+    ASSERT(token->access_cut <= ret->size - begin);
+    ret->size -= token->access_cut;
     return true;
 }
 

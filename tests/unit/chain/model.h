@@ -79,6 +79,13 @@ struct model_token {
     bool active;
     char key[80]; // what the contract stores
     enum model_trick trick;
+    // What getNodeAccess returns, made hostile: one of its words replaced, the rest cut off; or the
+    // two strings in the order in which the contract stores them.
+    bool patched;
+    size_t patched_word;
+    uint64_t patch;
+    size_t access_cut;
+    bool in_struct_order;
 };
 
 enum {

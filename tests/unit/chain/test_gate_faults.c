@@ -419,6 +419,79 @@ static void an_empty_stored_key_checks_nothing(void **)
     assert_int_equal(model_decide(&model, &delegation).reason, REASON_NOT_ACTIVE);
 }
 
+// The function's order is node id, key; the struct in the contract has them the other way round.
+static void the_order_is_the_functions_not_the_structs(void **)
+{
+    access_profile();
+    struct delegation delegation = model_delegation(&model, 7, ALICE, NODE);
+    assert_int_equal(model_decide(&model, &delegation).reason, REASON_AUTHORISED);
+    model.tokens[0].in_struct_order = true;
+    model_advance(&model, 8000);
+    assert_int_equal(model_decide(&model, &delegation).reason, REASON_KEY_UNUSABLE);
+}
+
+static void a_stored_key_is_44_digits_of_base64(void **)
+{
+    static const char digits[] =
+        "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH";
+    static const char *const keys[] = {"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc", // no padding
+        "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc==",
+        "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH",   // 33 bytes
+        "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBw==",   // 31 bytes
+        "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwd=",   // bits beyond the key
+        "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=\n", // a line
+        " BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="};
+    static const size_t lengths[] = {1, 4, 42, 43, 45, 48, 64, 68};
+    access_profile();
+    struct delegation delegation = model_delegation(&model, 7, ALICE, NODE);
+    char *key = model.tokens[0].key;
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0] + sizeof lengths / sizeof lengths[0]; i++) {
+        size_t at = i - sizeof keys / sizeof keys[0];
+        bool listed = i < sizeof keys / sizeof keys[0];
+        (void)snprintf(key, sizeof model.tokens[0].key, "%.*s",
+            listed ? (int)strlen(keys[i]) : (int)lengths[at], listed ? keys[i] : digits);
+        model_advance(&model, 8000);
+        assert_int_equal(model_decide(&model, &delegation).reason, REASON_KEY_UNUSABLE);
+    }
+}
+
+// Offsets and lengths that point elsewhere, a flag that is none: nothing was read, nobody is
+// denied.
+static void hostile_words_are_no_answer(void **)
+{
+    static const struct {
+        size_t word;
+        uint64_t value;
+    } patches[] = {{0, UINT64_MAX}, {0, UINT64_MAX - 31}, {0, 33}, {0, 9 * 32}, {0, 1 << 20},
+        {1, UINT64_MAX}, {1, UINT64_MAX - 31}, {1, 191}, {1, 9 * 32}, {1, 2 * 32}, {3, 2},
+        {3, UINT64_MAX}, {4, UINT64_MAX}, {4, UINT64_MAX - 31}, {4, 5 * 32}, {6, UINT64_MAX},
+        {6, 65}, {6, (uint64_t)1 << 32 | 44}};
+    access_profile();
+    struct delegation delegation = model_delegation(&model, 7, ALICE, NODE);
+    struct model_token *token = &model.tokens[0];
+    for (size_t i = 0; i < sizeof patches / sizeof patches[0]; i++) {
+        token->patched = true;
+        token->patched_word = patches[i].word;
+        token->patch = patches[i].value;
+        model_advance(&model, 8000);
+        assert_int_equal(model_decide(&model, &delegation).kind, VERDICT_UNKNOWN);
+        assert_reading(7, VERDICT_UNKNOWN, REASON_CONTRACT);
+        token->patched = false;
+        model_advance(&model, 8000);
+        assert_int_equal(model_decide(&model, &delegation).reason, REASON_AUTHORISED);
+    }
+    static const size_t cuts[] = {1, 21, 32, 96, 160, 256, 287};
+    for (size_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
+        token->access_cut = cuts[i];
+        model_advance(&model, 8000);
+        enum verdict_kind kind = model_decide(&model, &delegation).kind;
+        // What is missing may be padding alone, which the key does not need.
+        assert_int_equal(kind, cuts[i] < 21 ? VERDICT_YES : VERDICT_UNKNOWN);
+        token->access_cut = 0;
+        model_advance(&model, 8000);
+    }
+}
+
 static void a_flag_that_is_hidden_is_unknown_not_absent(void **)
 {
     access_profile();
@@ -578,6 +651,9 @@ int main(void)
         GATE_TEST(large_sets_go_in_chunks),
         cmocka_unit_test(the_active_flag_and_the_stored_key),
         GATE_TEST(an_empty_stored_key_checks_nothing),
+        GATE_TEST(the_order_is_the_functions_not_the_structs),
+        GATE_TEST(a_stored_key_is_44_digits_of_base64),
+        GATE_TEST(hostile_words_are_no_answer),
         GATE_TEST(a_flag_that_is_hidden_is_unknown_not_absent),
         GATE_TEST(a_search_goes_on_with_the_next_provider),
         GATE_TEST(the_profile_is_detected_by_a_quorum),
