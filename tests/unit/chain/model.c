@@ -434,11 +434,10 @@ static bool answer_other_call(
     json_t *call = json_array_get(params, 0);
     assert_string_equal(json_string_value(json_object_get(call, "gas")), "0x1e8480");
     assert_string_equal(json_string_value(json_array_get(params, 1)), "latest");
-    struct bytes to = bytes_of_hex(json_string_value(json_object_get(call, "to")));
+    struct span to = span_of_text(json_string_value(json_object_get(call, "to")));
     struct bytes data = bytes_of_hex(json_string_value(json_object_get(call, "data")));
     struct eth_address address;
-    assert_int_equal(to.size, sizeof address.bytes);
-    memcpy(address.bytes, to.data, sizeof address.bytes);
+    assert_int_equal(hex_parse(to, address.bytes, sizeof address.bytes), OK);
     struct model_result result = model_wallet_call(model, &address, span_of(data.data, data.size));
     provider->wallet_calls++;
     switch (provider->wallet_lie) {
@@ -455,7 +454,6 @@ static bool answer_other_call(
         result = (struct model_result){.size = 0};
         break;
     }
-    free(to.data);
     free(data.data);
     if (provider->wallet_lie == WALLET_FAULTY) {
         put_text(ret, "\"error\":{\"code\":-32603,\"message\":\"internal error\"}");
