@@ -2,6 +2,7 @@
 //
 // Whole answers to eth_getProof, true ones and tampered ones.
 #include "base/text.h"
+#include "chain/header.h"
 #include "chain/keccak.h"
 #include "chain/proof.h"
 #include "chain/trie.h"
@@ -331,6 +332,33 @@ static void leaves_are_canonical_too(void **)
         ERR_RANGE);
 }
 
+// A fuzz target's seed: what anvil 1.7.1 answered about a DeedmeshSeat with 40 tokens.
+static void what_a_real_node_answers(void **)
+{
+    static const struct eth_address seat = {{0x5f, 0xbd, 0xb2, 0x31, 0x56, 0x78, 0xaf, 0xec, 0xb3,
+        0x67, 0xf0, 0x32, 0xd9, 0x3f, 0x64, 0x2f, 0x64, 0x18, 0x0a, 0xa3}};
+    static const uint8_t owner[20] = {0x70, 0x99, 0x79, 0x70, 0xc5, 0x18, 0x12, 0xdc, 0x3a, 0x01,
+        0x0c, 0x7d, 0x01, 0xb5, 0x0e, 0x0d, 0x17, 0xdc, 0x79, 0xc8};
+    struct token_id token = token_id_of_u64(3);
+    struct storage_slot mapping = storage_slot_of_u64(2);
+    struct storage_slot slots[] = {
+        storage_slot_of_token(&token, &mapping), storage_slot_of_u64(999)};
+    json_t *root = json_load_file(ANVIL_SEED, JSON_REJECT_DUPLICATES, NULL);
+    struct header header;
+    struct proof_account account;
+    struct proof_slot proven[2];
+    assert_non_null(root);
+    assert_int_equal(header_read(json_object_get(root, "block"), &header), OK);
+    assert_int_equal(proof_verify(json_object_get(root, "proof"), &header.state_root, &seat, slots,
+                         2, &account, proven),
+        OK);
+    assert_true(account.exists);
+    assert_int_equal(proven[0].presence, PROOF_PRESENT);
+    assert_memory_equal(proven[0].value + 12, owner, sizeof owner);
+    assert_int_equal(proven[1].presence, PROOF_ABSENT);
+    json_decref(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,6 +371,7 @@ int main(void)
             lists_are_exactly_as_long_as_the_path, fresh_result, drop_result),
         cmocka_unit_test_setup_teardown(other_json_is_no_proof, fresh_result, drop_result),
         cmocka_unit_test(leaves_are_canonical_too),
+        cmocka_unit_test(what_a_real_node_answers),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
