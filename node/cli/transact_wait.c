@@ -54,6 +54,18 @@ static bool is_unknown(const struct chain_answer *answer)
     return answer->verdict == CHAIN_SILENT || answer->verdict == CHAIN_RATE_LIMITED;
 }
 
+// A provider that names another hash has taken something else, or nothing.
+static void check_hash(struct chain_answer *answer, const struct hash256 *wants)
+{
+    struct hash256 hash;
+    if (answer->verdict == CHAIN_RESULT &&
+        !(json_bytes(answer->result, hash.bytes, sizeof hash.bytes) &&
+            hash256_equal(&hash, wants))) {
+        answer->verdict = CHAIN_SILENT;
+        (void)snprintf(answer->text, sizeof answer->text, "it answers with another hash");
+    }
+}
+
 // What the user is told of an answer that is no hash.
 static void describe(const struct transact *transact, const struct chain_answer *answer,
     char ret[static SENDING_TEXT_SIZE])
@@ -79,7 +91,8 @@ enum sending wait_send(struct transact *transact, const struct journal_entry *en
     chain_client_call_all(transact->client, "eth_sendRawTransaction",
         json_pack("[o]", json_of_data(span_of(version->raw, version->size))), answers);
     for (size_t i = 0; i < chain_client_count(transact->client); i++) {
-        const struct chain_answer *answer = &answers[i];
+        struct chain_answer *answer = &answers[i];
+        check_hash(answer, &version->hash);
         if (answer->verdict == CHAIN_RESULT || has_it_already(answer) || calls_nonce_used(answer)) {
             taken++;
         } else if (is_unknown(answer)) {
