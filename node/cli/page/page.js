@@ -197,6 +197,7 @@ function addWallet(provider, name, icon) {
     button.append(name);
     button.addEventListener("click", () => run(provider));
     $("wallets").append(button);
+    $("wallets-title").hidden = false;
     say("Nothing is signed before you confirm it in the wallet.");
 }
 
@@ -214,7 +215,8 @@ function findWallets() {
         }
         if (wallets.size === 0) {
             complain("There is no wallet in this browser. Open this address in a browser with a " +
-                "wallet extension, or use another way: deedmesh authorize --help.");
+                "wallet extension. Other ways to sign: " +
+                "\"deedmesh authorize --help\".");
         }
     }, WALLETS_MS);
 }
