@@ -355,6 +355,11 @@ struct verdict gate_decide(struct gate *gate, struct now now, const struct gate_
 enum status gate_signature(
     const struct gate *gate, const struct delegation *delegation, struct span *ret);
 
+// Gives the gate the signature of a claim that will be judged later, as after a restart. Where
+// there is no room it is left out: the claim has to bring it again.
+void gate_keep_signature(
+    struct gate *gate, struct now now, const struct delegation *delegation, struct span signature);
+
 // Upper bound of the bytes of all signatures that are kept.
 size_t gate_signatures_size_max(const struct gate *gate);
 

@@ -309,6 +309,19 @@ enum status gate_signature(
     return OK;
 }
 
+void gate_keep_signature(
+    struct gate *gate, struct now now, const struct delegation *delegation, struct span signature)
+{
+    struct gate_claim claim = {.delegation = delegation, .signature = signature};
+    struct wallet_question *question = question_find(gate, delegation);
+    size_t slot = 0;
+    if (question == NULL && gate->config.wallets > 0 &&
+        delegation->kind == DELEGATION_EIP1271_HASHED &&
+        gate_slot_claim(gate, &delegation->token, now.mono, &slot) == OK) {
+        (void)question_open(gate, now.mono, slot, &claim, &question);
+    }
+}
+
 // --- what the answers say together ---
 
 static bool counts_now(const struct gate_word *word, struct mono now)

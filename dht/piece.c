@@ -42,6 +42,21 @@ void pieces_cut(struct span content, struct pieces *ret)
     ret->list[ret->count++] = index;
 }
 
+bool piece_content_fits(const struct delegation *delegation, struct span content)
+{
+    struct pieces pieces;
+    if (delegation->kind != DELEGATION_EIP1271_HASHED) {
+        return content.size == 0;
+    }
+    if (content.size == 0 || content.size > PIECE_CONTENT_MAX ||
+        content.size != delegation->hashed_size ||
+        delegation->signature_size != sizeof pieces.root.bytes) {
+        return false;
+    }
+    pieces_cut(content, &pieces);
+    return memcmp(delegation->signature, pieces.root.bytes, sizeof pieces.root.bytes) == 0;
+}
+
 enum status piece_join_begin(struct piece_join *join, const struct delegation *delegation)
 {
     if (delegation->kind != DELEGATION_EIP1271_HASHED ||

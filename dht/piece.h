@@ -18,6 +18,9 @@ enum {
     PIECES_MAX = PIECE_PARTS_MAX + 1, // with the index
 };
 
+// True if `content` is what the delegation names by its hash; or is empty, where it names none.
+bool piece_content_fits(const struct delegation *delegation, struct span content);
+
 // What is put beside a record.
 struct pieces {
     size_t count;

@@ -6,6 +6,7 @@
 //    node.c        inputs, deadlines, draining
 //    seat.c        the own seat: verdict on oneself, publication, displacement
 //    peer.c        the table of peers: claims, verdicts, the device
+//    pieces.c      long signatures, in pieces
 //    search.c      where a peer's record comes from: DHT, hints, cache
 //    rendezvous.c  intents out and in, paths
 //    rotation.c    a new WireGuard key of our own
@@ -77,7 +78,7 @@ enum seat_state {
 struct seat {
     enum seat_state state;
     struct verdict verdict;
-    bool judged; // a verdict other than "not read yet" was reached since the start
+    bool judged; // a verdict other than "not read yet" (or asked) was reached since the start
     struct record record;
     uint8_t value[RECORD_MAX_SIZE];
     uint16_t value_size;
@@ -89,6 +90,7 @@ struct seat {
     bool read_once; // a read-back has ended since the start: from then on a foreign boot displaces
     struct mono put_deadline;
     struct mono publish_at; // never = nothing due
+    struct mono pieces_at;  // of the own signature, with the next record from then on
     struct mono read_at;
     struct mono judge_at;
     struct mono published_at;
@@ -251,6 +253,7 @@ struct node {
     struct limiter_entry limiter_entries[LIMITER_PREFIXES];
     struct effects effects;
     struct seat seat;
+    struct pieces_table *pieces; // NULL if the node deals with no wallets
     struct inbox inbox;
     struct peer *peers;
     struct member *members;
@@ -352,6 +355,9 @@ void peer_doubt(
 void peer_rekey(struct node *node, struct now now, struct peer *peer);
 void peer_on_record(struct node *node, struct now now, struct peer *peer, struct span value,
     const struct address *from);
+// The delegation of the claim that waits to be judged; false if there is none.
+bool peer_waiting_delegation(
+    const struct node *node, const struct peer *peer, struct delegation *ret);
 // Decides again about both claims.
 void peer_judge(struct node *node, struct now now, struct peer *peer);
 void peer_on_validated(
@@ -368,6 +374,19 @@ bool peer_next_removal(struct peer *peer, struct node_effect *ret);
 bool peer_next_setting(const struct node *node, struct peer *peer, struct node_effect *ret);
 // True if messages can be sent through its tunnel.
 bool peer_is_up(const struct peer *peer);
+
+// pieces.c
+enum status pieces_create(struct node *node);
+void pieces_destroy(struct node *node);
+// gate_decide with the signature that belongs to the claim, which is fetched if it is not at hand.
+struct verdict pieces_decide(struct node *node, struct now now, const struct gate_claim *claim);
+// False if `op` is none of theirs.
+bool pieces_on_value(struct node *node, struct now now, uint64_t op, struct span value);
+bool pieces_on_done(struct node *node, struct now now, uint64_t op);
+void pieces_on_deadline(struct node *node, struct now now);
+struct mono pieces_deadline(const struct node *node);
+// Puts the own signature's pieces, if it has any. False if there is no room for them now.
+bool pieces_publish(struct node *node);
 
 // search.c
 void search_start(struct node *node, struct now now, struct peer *peer);

@@ -44,7 +44,9 @@ static enum status check_config(const struct node_config *config)
 {
     bool sizes = config->capacity.peers > 0 && config->capacity.members > 0 &&
                  config->wg_port > 0 && config->bootstrap_count <= NODE_BOOTSTRAP_MAX;
-    return sizes && is_own_delegation(config, &config->delegation) ? OK : ERR_RANGE;
+    bool own = is_own_delegation(config, &config->delegation) &&
+               piece_content_fits(&config->delegation, config->signature);
+    return sizes && own ? OK : ERR_RANGE;
 }
 
 static void derive_keys(struct node *node)
@@ -75,6 +77,7 @@ static enum status create_gate(struct node *node)
     // Every peer, the own seat, and some whose floors are worth remembering.
     config.tokens_max = node->config.capacity.peers * 2U + 8;
     config.members_max = node->config.capacity.members;
+    config.wallets = node->config.capacity.wallets;
     return gate_create(&config, &node->rng, &node->gate);
 }
 
@@ -105,6 +108,9 @@ enum status node_create(
     bool allocated =
         node->peers != NULL && node->members != NULL && (!keeps || node->tombstones != NULL);
     status = allocated ? create_gate(node) : ERR_FULL;
+    if (status == OK) {
+        status = pieces_create(node);
+    }
     if (status == OK && state.size > 0) {
         status = saved_import(node, now, state);
     }
@@ -125,6 +131,7 @@ void node_destroy(struct node *node)
         probe_key_wipe(&node->peers[i].path.key);
     }
     gate_destroy(node->gate);
+    pieces_destroy(node);
     free(node->peers);
     free(node->members);
     free(node->tombstones);
@@ -385,6 +392,10 @@ void node_on_dht_value(struct node *node, struct now now, uint64_t op, struct sp
         node_settle(node, now);
         return;
     }
+    if (pieces_on_value(node, now, op, value)) {
+        node_settle(node, now);
+        return;
+    }
     for (size_t i = 0; i < node->config.capacity.peers; i++) {
         struct peer *peer = &node->peers[i];
         if (peer->used && (op == peer->get_op || op == peer->listen_op)) {
@@ -404,6 +415,10 @@ void node_on_dht_done(struct node *node, struct now now, uint64_t op, bool ok)
     }
     if (op == node->inbox.listen_op && op != 0) {
         inbox_on_refused(node, now);
+        return;
+    }
+    if (op != 0 && pieces_on_done(node, now, op)) {
+        node_settle(node, now);
         return;
     }
     seat_on_done(node, now, op, ok);
@@ -515,6 +530,7 @@ struct mono node_next_deadline(const struct node *node)
 {
     struct mono next = mono_min(gate_next_deadline(node->gate), mapping_deadline(&node->mapping));
     next = mono_min(next, seat_deadline(node));
+    next = mono_min(next, pieces_deadline(node));
     next = mono_min(next, node->bootstrap_at);
     next = mono_min(next, node->device_at);
     next = mono_min(next, node->save_at);
@@ -554,6 +570,7 @@ void node_on_deadline(struct node *node, struct now now)
     gate_on_deadline(node->gate, now);
     mapping_on_deadline(&node->mapping, now.mono, &node->rng);
     seat_on_deadline(node, now);
+    pieces_on_deadline(node, now);
     inbox_on_deadline(node, now);
     rotation_on_deadline(node, now);
     tombstones_on_deadline(node, now);
@@ -682,38 +699,47 @@ struct verdict node_check_record(struct node *node, struct now now, const struct
         node_key_equal(&peer->claim.record.node_key, &record->node_key)) {
         claim.sequence = peer->claim.record.sequence;
     }
-    struct verdict verdict = gate_decide(node->gate, now, &claim);
+    struct verdict verdict = pieces_decide(node, now, &claim);
     if (verdict.kind == VERDICT_UNKNOWN) {
         (void)gate_refresh(node->gate, &record->token, now);
     }
     return verdict;
 }
 
-enum status node_set_delegation(
+enum status node_check_signature(
     struct node *node, struct now now, const struct delegation *delegation)
 {
-    if (!is_own_delegation(&node->config, delegation)) {
+    return gate_check_signature(node->gate, delegation, now);
+}
+
+enum status node_set_delegation(
+    struct node *node, struct now now, const struct delegation *delegation, struct span signature)
+{
+    if (!is_own_delegation(&node->config, delegation) ||
+        !piece_content_fits(delegation, signature)) {
         return ERR_RANGE;
     }
     node->config.delegation = *delegation;
+    node->config.signature = signature;
+    node->seat.pieces_at = now.mono;
     seat_on_delegation(node, now);
     node_settle(node, now);
     return OK;
 }
 
 enum status node_set_node_key(struct node *node, struct now now, const struct node_secret *secret,
-    const struct delegation *delegation)
+    const struct delegation *delegation, struct span signature)
 {
     struct node_config config = {.token = node->config.token, .node_secret = *secret};
     bool own = is_own_delegation(&config, delegation);
     sodium_memzero(&config, sizeof config);
-    if (!own) {
+    if (!own || !piece_content_fits(delegation, signature)) {
         return ERR_RANGE;
     }
     node->config.node_secret = *secret;
     node->own_key = own_key(&node->config);
     node->seat.value_size = 0; // the old key's record is nobody's
-    return node_set_delegation(node, now, delegation);
+    return node_set_delegation(node, now, delegation, signature);
 }
 
 void node_set_manifest(struct node *node, struct span manifest)

@@ -31,6 +31,7 @@ struct node_capacity {
     uint16_t peers;      // members that it deals with at a time: mesh_max, and a few that knock
     uint16_t members;    // tokens that it has heard of
     uint16_t tombstones; // retired node keys that it keeps and hands on; may be 0
+    uint16_t wallets;    // claims by contract wallets (or delegates) at a time; 0 = none is judged
 };
 
 // All that a node is told. Nothing here names another member.
@@ -42,7 +43,8 @@ struct node_config {
     struct node_secret node_secret;
     struct wg_secret wg_secret;
     struct delegation delegation;
-    bool ipv4; // the overlay has IPv4, from `ipv4_prefix`
+    struct span signature; // of a DELEGATION_EIP1271_HASHED; must outlive the node
+    bool ipv4;             // the overlay has IPv4, from `ipv4_prefix`
     struct prefix ipv4_prefix;
     struct span manifest; // signed bytes, for newcomers; must outlive the node
     struct address bootstrap[NODE_BOOTSTRAP_MAX];
@@ -152,7 +154,8 @@ struct node_effect {
 struct node;
 
 // Allocates once, all that the node will ever hold. `state` is what node_export wrote, or empty.
-// ERR_RANGE: a capacity or port is 0, or the delegation is not for this token and node key.
+// ERR_RANGE: a capacity or port is 0, the delegation is not for this token and node key, or the
+// signature is not the one it names.
 // Statuses of the import: the saved state is damaged or of another network; start without it only
 // if the user says so.
 enum status node_create(
@@ -222,15 +225,19 @@ enum status node_ping(struct node *node, struct now now, const struct token_id *
 struct verdict node_check_record(struct node *node, struct now now, const struct record *record);
 
 // A new delegation for the own seat, as after a renewal: published at once, and a displaced node
-// takes its seat again if nothing outranks it any more. ERR_RANGE: it is not for this token and
-// node key.
+// takes its seat again if nothing outranks it any more. `signature` as in the configuration.
+// ERR_RANGE: it is not for this token and node key, or the signature is another.
 enum status node_set_delegation(
+    struct node *node, struct now now, const struct delegation *delegation, struct span signature);
+
+// What the chain has said of a delegation's signature, without asking it: gate_check_signature.
+enum status node_check_signature(
     struct node *node, struct now now, const struct delegation *delegation);
 
 // A new node key with its delegation, as node_set_delegation. No tunnel notices: WireGuard's key
 // stays.
 enum status node_set_node_key(struct node *node, struct now now, const struct node_secret *secret,
-    const struct delegation *delegation);
+    const struct delegation *delegation, struct span signature);
 
 // A new WireGuard key: members are told, then EFFECT_WG_KEY comes, then the tunnels begin anew.
 // Where the contract stores the key that waits until it stores this one. ERR_RANGE: no key;

@@ -248,7 +248,7 @@ static struct verdict decide(struct node *node, struct now now, const struct rec
 {
     struct gate_claim claim = {
         .delegation = &record->delegation, .wg_key = record->wg_key, .sequence = record->sequence};
-    return gate_decide(node->gate, now, &claim);
+    return pieces_decide(node, now, &claim);
 }
 
 // Makes the path machine of an admitted claim; false if its WireGuard key is no usable point.
@@ -366,8 +366,8 @@ static bool read_doubt(const struct node *node, const struct peer *peer, struct 
 
 // While the chain is silent, only the owner that it named last tells claims apart; without one, by
 // rank. What is shadowed so is searched again once the chain has spoken.
-static bool replaces_doubt(
-    const struct node *node, const struct peer *peer, const struct record *found)
+static bool replaces_doubt(struct node *node, struct now now, const struct peer *peer,
+    const struct record *found, const struct verdict *verdict)
 {
     struct claim held;
     struct eth_address owner;
@@ -380,7 +380,24 @@ static bool replaces_doubt(
             return found_owns;
         }
     }
+    // A signature that nobody has may not exist: what has one is not shadowed by that.
+    bool found_away = verdict->reason == REASON_SIGNATURE_AWAY;
+    bool held_away = decide(node, now, &held.record).reason == REASON_SIGNATURE_AWAY;
+    if (found_away != held_away) {
+        return held_away;
+    }
     return record_outranks(found, &held.record);
+}
+
+bool peer_waiting_delegation(
+    const struct node *node, const struct peer *peer, struct delegation *ret)
+{
+    struct claim waiting;
+    if (!read_doubt(node, peer, &waiting)) {
+        return false;
+    }
+    *ret = waiting.record.delegation;
+    return true;
 }
 
 // When to decide again without news. The gate counts the grace from the last yes that was asked
@@ -457,7 +474,11 @@ static void weigh(struct node *node, struct now now, struct peer *peer, const st
         peer->verdict = verdict;
         peer->judged = true;
     }
-    if (!waits && replaces_doubt(node, peer, &found->record)) {
+    if (waits) {
+        peer->judge_at = mono_min(peer->judge_at, verdict.until);
+    }
+    if (!waits && replaces_doubt(node, now, peer, &found->record, &verdict)) {
+        peer->judge_at = mono_min(peer->judge_at, verdict.until);
         peer_doubt(peer, now.mono, span_of(found->value, found->value_size), &found->digest);
         (void)gate_refresh(node->gate, &peer->token, now);
     }

@@ -6,10 +6,11 @@
 //
 //    u8 version = 2 | network id 32 B | token 32 B | u64 sequence
 //    u32 size | gate state
-//    u16 count | count x (token 32 B | u16 size | record | u8 family | ip 16 B | u16 port)
+//    u16 count | count x (token 32 B | u16 size | record | u8 family | ip 16 B | u16 port
+//                         | u16 size | signature that the record names by its hash)
 //    u16 count | count x (u8 1 if a user gave it | token 32 B | u16 size | tombstone)
 //
-// Version 1 ends before the tombstones.
+// Version 1 ends before the tombstones, and has no signatures.
 #include "node/inner.h"
 
 #include <string.h>
@@ -19,14 +20,15 @@ enum {
     SAVED_VERSION_OLDEST = 1,
     SAVED_HEAD_SIZE = 1 + 32 + 32 + 8 + 4 + 2 + 2,
     SAVED_TOMBSTONE_SIZE = 1 + 32 + 2 + TOMBSTONE_MAX_SIZE,
-    SAVED_PEER_SIZE = 32 + 2 + RECORD_MAX_SIZE + 1 + 16 + 2,
+    SAVED_PEER_SIZE = 32 + 2 + RECORD_MAX_SIZE + 1 + 16 + 2 + 2,
 };
 
 size_t node_state_size_max(const struct node *node)
 {
     return SAVED_HEAD_SIZE + gate_state_size_max(node->gate) +
            (size_t)node->config.capacity.peers * SAVED_PEER_SIZE +
-           (size_t)node->config.capacity.tombstones * SAVED_TOMBSTONE_SIZE;
+           (size_t)node->config.capacity.tombstones * SAVED_TOMBSTONE_SIZE +
+           gate_signatures_size_max(node->gate);
 }
 
 // What is believed of the peer, or what waits to be judged: a crash soon after a start must not
@@ -40,7 +42,18 @@ static struct span kept_value(const struct peer *peer)
     return span_of(peer->doubt.value, waits ? peer->doubt.value_size : 0);
 }
 
-static void write_peer(struct writer *writer, const struct peer *peer)
+static struct span kept_signature(const struct node *node, const struct peer *peer)
+{
+    struct delegation waiting;
+    struct span signature;
+    bool known = peer->claim.held || peer_waiting_delegation(node, peer, &waiting);
+    const struct delegation *delegation =
+        peer->claim.held ? &peer->claim.record.delegation : &waiting;
+    return known && gate_signature(node->gate, delegation, &signature) == OK ? signature
+                                                                             : span_of(NULL, 0);
+}
+
+static void write_peer(const struct node *node, struct writer *writer, const struct peer *peer)
 {
     struct span value = kept_value(peer);
     write_bytes(writer, peer->token.bytes, sizeof peer->token.bytes);
@@ -49,6 +62,9 @@ static void write_peer(struct writer *writer, const struct peer *peer)
     write_u8(writer, (uint8_t)peer->last_endpoint.family);
     write_bytes(writer, peer->last_endpoint.ip, sizeof peer->last_endpoint.ip);
     write_u16(writer, peer->last_endpoint.port);
+    struct span signature = kept_signature(node, peer);
+    write_u16(writer, (uint16_t)signature.size);
+    write_span(writer, signature);
 }
 
 static void write_gate(struct node *node, struct now now, struct writer *writer)
@@ -93,7 +109,7 @@ enum status node_export(struct node *node, struct now now, struct writer *writer
     write_u16(writer, count);
     for (size_t i = 0; i < node->config.capacity.peers; i++) {
         if (kept_value(&node->peers[i]).size > 0) {
-            write_peer(writer, &node->peers[i]);
+            write_peer(node, writer, &node->peers[i]);
         }
     }
     write_tombstones(node, writer);
@@ -115,13 +131,14 @@ static struct address read_endpoint(struct reader *reader)
 }
 
 // A record waits as `doubt` for the chain's word, like any other.
-static void read_peer(struct node *node, struct now now, struct reader *reader)
+static void read_peer(struct node *node, struct now now, uint8_t version, struct reader *reader)
 {
     struct token_id token;
     read_bytes(reader, token.bytes, sizeof token.bytes);
     uint16_t size = read_u16(reader);
     struct span value = read_span(reader, size);
     struct address endpoint = read_endpoint(reader);
+    struct span signature = read_span(reader, version < SAVED_VERSION ? 0 : read_u16(reader));
     if (reader->failure != OK || token_id_equal(&token, &node->config.token)) {
         return;
     }
@@ -136,6 +153,9 @@ static void read_peer(struct node *node, struct now now, struct reader *reader)
     if (peer != NULL) {
         peer_doubt(peer, now.mono, value, &digest);
         peer->last_endpoint = endpoint;
+        if (signature.size > 0 && piece_content_fits(&record.delegation, signature)) {
+            gate_keep_signature(node->gate, now, &record.delegation, signature);
+        }
     }
 }
 
@@ -185,7 +205,7 @@ enum status saved_import(struct node *node, struct now now, struct span state)
     // With another token the sequence is of another seat; floors and peers are still good.
     node->seat.sequence = token_id_equal(&token, &node->config.token) ? sequence : 0;
     for (uint16_t i = 0; i < count && reader.failure == OK; i++) {
-        read_peer(node, now, &reader);
+        read_peer(node, now, version, &reader);
     }
     if (version == SAVED_VERSION && reader.failure == OK) {
         read_tombstones(node, now, &reader);

@@ -65,9 +65,10 @@ void seat_judge(struct node *node, struct now now)
     struct gate_claim claim = {.delegation = &node->config.delegation,
         .wg_key = *rotation_claimed_key(node),
         .sequence = seat->sequence};
-    struct verdict verdict = gate_decide(node->gate, now, &claim);
+    struct verdict verdict = pieces_decide(node, now, &claim);
     bool news = verdict.kind != seat->verdict.kind || verdict.reason != seat->verdict.reason;
-    bool first = !seat->judged && verdict.reason != REASON_NOT_READ;
+    bool read = verdict.reason != REASON_NOT_READ && verdict.reason != REASON_WALLET_ASKED;
+    bool first = !seat->judged && read;
     seat->verdict = verdict;
     if (seat->judged || first) {
         seat->judge_at = verdict.until; // until then it is the wait for the first reading
@@ -167,6 +168,13 @@ static void publish(struct node *node, struct now now)
     if (!may_publish(node, now)) {
         return;
     }
+    if (mono_due(seat->pieces_at, now.mono)) {
+        // Before the record that names them.
+        if (!pieces_publish(node)) {
+            return; // there is no room for them: later
+        }
+        seat->pieces_at = mono_add(now.mono, REFRESH_MS / 2);
+    }
     seat->publish_at = mono_never();
     if (!make_record(node, now)) {
         return; // the mapping, when it comes, publishes
@@ -248,7 +256,7 @@ void seat_on_value(struct node *node, struct now now, struct span value)
     // Only a claim that the chain says yes to takes the seat.
     struct gate_claim claim = {
         .delegation = &seen.delegation, .wg_key = seen.wg_key, .sequence = seen.sequence};
-    struct verdict verdict = gate_decide(node->gate, now, &claim);
+    struct verdict verdict = pieces_decide(node, now, &claim);
     if (own_key || verdict.kind == VERDICT_YES) {
         stand_down(node, now, false);
     }
@@ -276,6 +284,7 @@ void seat_on_dht_nodes(struct node *node, struct now now)
     struct seat *seat = &node->seat;
     if (seat->state == SEAT_PUBLISHED && node->good_nodes > 1 &&
         node->good_nodes >= 2 * seat->nodes_at_put) {
+        seat->pieces_at = now.mono;
         seat_publish_soon(node, now.mono);
     }
 }

@@ -101,7 +101,7 @@ static bool parse(
 static struct verdict decide(struct node *node, struct now now, const struct record *record)
 {
     struct gate_claim claim = {.delegation = &record->delegation};
-    return gate_decide(node->gate, now, &claim);
+    return pieces_decide(node, now, &claim);
 }
 
 static bool counts(const struct verdict *verdict)

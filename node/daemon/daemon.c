@@ -35,7 +35,12 @@ void daemon_fail(struct daemon *daemon)
 static enum status check_delegation(void *context, const struct delegation *delegation)
 {
     struct daemon *daemon = context;
-    return delegation_cache_verify(&daemon->delegations, delegation, &daemon->network);
+    enum status status =
+        delegation_cache_verify(&daemon->delegations, delegation, &daemon->network);
+    bool may_be_delegate = status == ERR_SIGNATURE && daemon->config.delegate_registry;
+    return daemon->node != NULL && (status == ERR_UNSUPPORTED || may_be_delegate)
+               ? node_check_signature(daemon->node, daemon->now, delegation)
+               : status;
 }
 
 // The storage policy, and an ear for tombstones: who stores one for others is to obey it at once.

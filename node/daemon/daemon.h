@@ -171,6 +171,10 @@ struct daemon {
     struct node_key node_key;
     struct wg_key wg_key;
     struct delegation delegation;
+    // Signatures of the delegation, if it is in pieces: of this one and of the next, in turn,
+    // since the node holds on to the one it has.
+    uint8_t signatures[2][STATE_SIGNATURE_MAX];
+    uint8_t signature_turn;
     struct daemon_rpc rpcs[DAEMON_RPCS_MAX];
     size_t rpc_count;
     char rpc_refused[DAEMON_ERROR_SIZE]; // the last suggestion that is not used, and why; or empty

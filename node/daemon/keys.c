@@ -25,7 +25,17 @@ static enum status refuse(struct daemon *daemon, enum status status)
     return status;
 }
 
-static enum status take_node_key(struct daemon *daemon, const struct delegation *delegation)
+// Where the node may keep it: not over the one it holds.
+static struct span next_signature(struct daemon *daemon, const struct state_delegation *stored)
+{
+    struct span signature = state_delegation_signature(stored);
+    uint8_t *place = daemon->signatures[1 - daemon->signature_turn];
+    memcpy(place, signature.data, signature.size);
+    return span_of(place, signature.size);
+}
+
+static enum status take_node_key(
+    struct daemon *daemon, const struct delegation *delegation, struct span signature)
 {
     struct state_error error;
     struct node_secret secret;
@@ -36,7 +46,7 @@ static enum status take_node_key(struct daemon *daemon, const struct delegation 
     if (status != OK) {
         return fail_with(daemon, status, error.text);
     }
-    status = node_set_node_key(daemon->node, daemon->now, &secret, delegation);
+    status = node_set_node_key(daemon->node, daemon->now, &secret, delegation, signature);
     if (status == OK) {
         daemon->node_key = node_secret_public(&secret);
     }
@@ -77,16 +87,18 @@ enum status keys_reload(struct daemon *daemon)
     if (status != OK) {
         return fail_with(daemon, status, error.text);
     }
+    struct span signature = next_signature(daemon, &stored);
     if (node_key_equal(&stored.delegation.node_key, &daemon->node_key)) {
-        status = node_set_delegation(daemon->node, daemon->now, &stored.delegation);
+        status = node_set_delegation(daemon->node, daemon->now, &stored.delegation, signature);
         status = status == OK ? OK : refuse(daemon, status);
     } else {
-        status = take_node_key(daemon, &stored.delegation);
+        status = take_node_key(daemon, &stored.delegation, signature);
     }
     if (status != OK) {
         return status;
     }
     daemon->delegation = stored.delegation;
+    daemon->signature_turn = 1 - daemon->signature_turn;
     // What displaced this node had closed them.
     for (size_t i = 0; i < daemon->config.connects_count; i++) {
         (void)!node_want_peer(daemon->node, daemon->now, &daemon->config.connects[i]);

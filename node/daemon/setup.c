@@ -88,6 +88,8 @@ static enum status read_seat(struct daemon *daemon)
         return fail_with(daemon, status, error.text);
     }
     daemon->delegation = stored.delegation;
+    struct span signature = state_delegation_signature(&stored);
+    memcpy(daemon->signatures[0], signature.data, signature.size);
     daemon->network = stored.network;
     status = settle_node_key(daemon);
     if (status != OK) {
@@ -229,6 +231,7 @@ static void fill_gate_config(const struct daemon *daemon, struct gate_config *re
     *ret = (struct gate_config){.network = daemon->network,
         .profile = manifest->profile,
         .trust = config->trust,
+        .registry = config->registry,
         .providers = daemon->rpc_count,
         .poll_ms = config->poll_ms != 0 ? config->poll_ms : manifest->poll_s * 1000,
         .grace_ms = config->has_grace ? config->grace_ms : manifest->grace_s * 1000,
@@ -271,6 +274,7 @@ enum status setup_node(struct daemon *daemon)
     }
     struct node_config config = {
         .capacity = {.peers = (uint16_t)(daemon->config.mesh_max + DAEMON_KNOCKS),
+            .wallets = (uint16_t)(daemon->config.mesh_max + DAEMON_KNOCKS),
             .members = DAEMON_MEMBERS_MAX,
             .tombstones = DAEMON_TOMBSTONES_MAX},
         .keys = daemon->keys,
@@ -278,6 +282,9 @@ enum status setup_node(struct daemon *daemon)
         .node_secret = daemon->node_secret,
         .wg_secret = daemon->wg_secret,
         .delegation = daemon->delegation,
+        .signature = span_of(daemon->signatures[0],
+            daemon->delegation.kind == DELEGATION_EIP1271_HASHED ? daemon->delegation.hashed_size
+                                                                 : 0),
         .ipv4 = daemon->config.ipv4,
         .ipv4_prefix = daemon->manifest.ipv4,
         .manifest = span_of(daemon->manifest_bytes, daemon->manifest_size),

@@ -4,6 +4,7 @@
 #include "node/instance/config.h"
 
 #include "base/text.h"
+#include "chain/eip55.h"
 #include "chain/url.h"
 
 #include <errno.h>
@@ -230,6 +231,24 @@ static enum status parse_trust(struct parser *parser, const char *value)
     return trust_policy_parse(span_of_text(value), &parser->config.trust);
 }
 
+static enum status parse_registry(struct parser *parser, const char *value)
+{
+    // The same address on every chain that has it.
+    static const struct eth_address deployed = {{0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x44,
+        0x7e, 0x69, 0x65, 0x1d, 0x84, 0x1b, 0xd8, 0xd1, 0x04, 0xbe, 0xd4, 0x93}};
+    struct eth_address address = {{0}};
+    bool off = strcmp(value, "off") == 0;
+    if (strcmp(value, "on") == 0) {
+        address = deployed;
+    } else if (!off && (eip55_parse(span_of_text(value), &address) != OK ||
+                           eth_address_is_zero(&address))) {
+        return ERR_MALFORMED;
+    }
+    parser->config.delegate_registry = !off;
+    parser->config.registry = address;
+    return OK;
+}
+
 static enum status parse_poll(struct parser *parser, const char *value)
 {
     uint32_t seconds = 0;
@@ -328,6 +347,7 @@ static const struct key keys[] = {
     {"chain", "rpc", true, parse_rpc, "at most 8 lines"},
     {"chain", "allow_http", false, parse_allow_http, "yes or no"},
     {"chain", "trust", false, parse_trust, "single, quorum or proof"},
+    {"chain", "delegate_registry", false, parse_registry, "off, on, or the registry's address"},
     {"chain", "poll", false, parse_poll, "2 to 30 seconds"},
     {"chain", "grace", false, parse_grace, "0 to 3600 seconds"},
     {"chain", "logs", false, parse_logs, "2 to 3600 seconds, or off"},

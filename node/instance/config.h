@@ -79,11 +79,13 @@ struct config {
     char rpcs[CONFIG_RPCS_MAX][CONFIG_URL_SIZE]; // none = those that the manifest suggests
     size_t rpcs_count;
     enum trust_policy trust;
-    bool allow_http;   // plain http to a host that is not loopback
-    uint32_t poll_ms;  // 0 = what the manifest says
-    bool has_grace;    // false = what the manifest says
-    uint32_t grace_ms; // meaningful with has_grace
-    uint32_t logs_ms;  // pace of eth_getLogs; 0 = never
+    bool delegate_registry;      // a delegate of the owner may sign, too (delegate.xyz, version 2)
+    struct eth_address registry; // where it stands
+    bool allow_http;             // plain http to a host that is not loopback
+    uint32_t poll_ms;            // 0 = what the manifest says
+    bool has_grace;              // false = what the manifest says
+    uint32_t grace_ms;           // meaningful with has_grace
+    uint32_t logs_ms;            // pace of eth_getLogs; 0 = never
 
     // [http]
     bool http;

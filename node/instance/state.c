@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "dht/piece.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -554,8 +555,16 @@ struct wg_key wg_secret_public(const struct wg_secret *secret)
 
 enum {
     DELEGATION_VERSION = 1,
-    DELEGATION_CONTENT_MAX = 8 + 20 + 1 + 32 + 20 + 32 + 3 * 8 + 2 + 2 + DELEGATION_SIGNATURE_MAX,
+    DELEGATION_CONTENT_MAX =
+        8 + 20 + 1 + 32 + 20 + 32 + 3 * 8 + 2 + 2 + DELEGATION_SIGNATURE_MAX + STATE_SIGNATURE_MAX,
 };
+
+struct span state_delegation_signature(const struct state_delegation *delegation)
+{
+    const struct delegation *d = &delegation->delegation;
+    bool hashed = d->kind == DELEGATION_EIP1271_HASHED;
+    return span_of(delegation->signature, hashed ? d->hashed_size : 0);
+}
 
 static void delegation_name(const struct token_id *token, char ret[static NAME_SIZE])
 {
@@ -582,6 +591,7 @@ static struct span delegation_encode(
     write_u16(&writer, d->hashed_size);
     write_u16(&writer, d->signature_size);
     write_bytes(&writer, d->signature, d->signature_size);
+    write_span(&writer, state_delegation_signature(delegation));
     ASSERT(writer_finish(&writer) == OK);
     return writer_written(&writer);
 }
@@ -625,7 +635,16 @@ static enum status delegation_decode(struct span content, struct state_delegatio
     }
     d->kind = (enum delegation_kind)kind;
     read_bytes(&reader, d->signature, d->signature_size);
+    if (d->kind == DELEGATION_EIP1271_HASHED) {
+        if (d->hashed_size > STATE_SIGNATURE_MAX) {
+            return ERR_RANGE;
+        }
+        read_bytes(&reader, result.signature, d->hashed_size);
+    }
     enum status status = reader_finish(&reader);
+    if (status == OK && !piece_content_fits(d, state_delegation_signature(&result))) {
+        return ERR_MISMATCH;
+    }
     if (status == OK) {
         *ret = result;
     }

@@ -40,6 +40,7 @@ enum {
     STATE_CONTENT_MAX = 16 * 1024 * 1024,
     STATE_ERROR_SIZE = 768,
     STATE_DELEGATIONS_MAX = 64,
+    STATE_SIGNATURE_MAX = 4096,
 };
 
 // One instance's directory, held open.
@@ -116,7 +117,12 @@ struct wg_key wg_secret_public(const struct wg_secret *secret);
 struct state_delegation {
     struct network network;
     struct delegation delegation;
+    // DELEGATION_EIP1271_HASHED: the signature that it names, `delegation.hashed_size` bytes.
+    uint8_t signature[STATE_SIGNATURE_MAX];
 };
+
+// That signature; empty for all other kinds. Valid as long as `delegation`.
+struct span state_delegation_signature(const struct state_delegation *delegation);
 
 // Replaces the delegation of its token. As state_write.
 enum status state_delegation_write(const struct state *state,

@@ -242,7 +242,7 @@ static void ask(struct world *world, size_t other, uint8_t variant)
         break;
     default: {
         struct delegation fresh = world_delegation(world, 0, 1, now.unix_time);
-        (void)!node_set_delegation(node, now, &fresh);
+        (void)!node_set_delegation(node, now, &fresh, span_of(NULL, 0));
         break;
     }
     }

@@ -76,7 +76,9 @@ static void a_transfer_ends_the_tunnel(void **)
     world_run(world, 10000);
     assert_false(world_on_device(world, a, b)); // what was signed before is void
     struct delegation fresh = world_delegation(world, b, 2, world_now(world, b).unix_time);
-    assert_int_equal(node_set_delegation(world->nodes[b].node, world_now(world, b), &fresh), OK);
+    assert_int_equal(
+        node_set_delegation(world->nodes[b].node, world_now(world, b), &fresh, span_of(NULL, 0)),
+        OK);
     world_drain(world, b);
     assert_true(world_run_connected(world, a, b, MINUTE));
 }
@@ -365,7 +367,9 @@ static void a_tombstone_retires_the_node(void **)
     assert_false(world_on_device(world, a, b));
     // A newer delegation takes the seat again.
     struct delegation fresh = world_delegation(world, b, 2, world_now(world, b).unix_time);
-    assert_int_equal(node_set_delegation(world->nodes[b].node, world_now(world, b), &fresh), OK);
+    assert_int_equal(
+        node_set_delegation(world->nodes[b].node, world_now(world, b), &fresh, span_of(NULL, 0)),
+        OK);
     world_drain(world, b);
     assert_true(world_run_connected(world, a, b, 2 * MINUTE));
 }

@@ -117,7 +117,7 @@ static void a_foreign_delegation_changes_nothing(void **)
 {
     struct node_secret secret = world->nodes[a].config.node_secret;
     assert_int_equal(node_set_node_key(world->nodes[b].node, world_now(world, b), &secret,
-                         &world->nodes[b].config.delegation),
+                         &world->nodes[b].config.delegation, span_of(NULL, 0)),
         ERR_RANGE);
     world_drain(world, b);
     world_run(world, MINUTE);
@@ -386,11 +386,15 @@ static void a_displaced_node_comes_back_with_a_better_delegation(void **)
     assert_true(world_status(world, b).displaced);
     assert_false(world_status(world, b).retired);
     struct delegation same = world->nodes[b].config.delegation;
-    assert_int_equal(node_set_delegation(world->nodes[b].node, world_now(world, b), &same), OK);
+    assert_int_equal(
+        node_set_delegation(world->nodes[b].node, world_now(world, b), &same, span_of(NULL, 0)),
+        OK);
     world_drain(world, b);
     assert_true(world_status(world, b).displaced); // what displaced it still outranks it
     struct delegation fresh = world_delegation(world, b, 2, world_now(world, b).unix_time);
-    assert_int_equal(node_set_delegation(world->nodes[b].node, world_now(world, b), &fresh), OK);
+    assert_int_equal(
+        node_set_delegation(world->nodes[b].node, world_now(world, b), &fresh, span_of(NULL, 0)),
+        OK);
     world_drain(world, b);
     assert_false(world_status(world, b).displaced);
     assert_true(world_run_connected(world, a, b, 2 * MINUTE));
@@ -412,8 +416,9 @@ static void each_reminder_comes_once(void **)
         struct unix_time past = world_now(world, b).unix_time;
         past.ms -= (DELEGATION_WINDOW_DEFAULT_S - at_s[i] - 300) * 1000;
         struct delegation ending = world_delegation(world, b, 2, past);
-        assert_int_equal(
-            node_set_delegation(world->nodes[b].node, world_now(world, b), &ending), OK);
+        assert_int_equal(node_set_delegation(
+                             world->nodes[b].node, world_now(world, b), &ending, span_of(NULL, 0)),
+            OK);
         world_drain(world, b);
         world_run(world, 1000);
         reports += i > 0; // the one before, again: the delegation is another one
@@ -447,7 +452,9 @@ static void a_renewal_reaches_all_at_once(void **)
     world_up(world, b);
     assert_true(world_run_connected(world, a, b, 30000));
     struct delegation renewed = world_delegation(world, b, 2, world_now(world, b).unix_time);
-    assert_int_equal(node_set_delegation(world->nodes[b].node, world_now(world, b), &renewed), OK);
+    assert_int_equal(
+        node_set_delegation(world->nodes[b].node, world_now(world, b), &renewed, span_of(NULL, 0)),
+        OK);
     world_drain(world, b);
     world_run(world, 500);
     struct node_peer_status status;

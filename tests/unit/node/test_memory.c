@@ -9,6 +9,8 @@ enum {
     // Of which 128 KiB are the node of one chain read by aggregates, and the rest what each RPC
     // provider takes besides: its traffic by the hour, its way of being read, blocks to pin to.
     NODE_BYTES_MAX = 144 * 1024,
+    WALLETS = 4,
+    WALLETS_BYTES_MAX = 28 * 1024, // of those who deal with some: signatures of up to 4 KiB
 };
 
 static bool counting;
@@ -35,11 +37,14 @@ void *__wrap_calloc(size_t count, size_t size)
     return __real_calloc(count, size);
 }
 
-static void a_small_node_stays_within_its_share(void **)
+static size_t bytes_of_node(uint16_t wallets)
 {
     struct world *world = world_make(1);
-    size_t a = world_add(world, (struct world_options){.first = true, .peers = 8, .members = 64});
+    size_t a = world_add(world,
+        (struct world_options){.first = true, .peers = 8, .members = 64, .wallets = wallets});
     struct node *node = NULL;
+    bytes = 0;
+    blocks = 0;
     counting = true;
     assert_int_equal(
         node_create(&world->nodes[a].config, span_of(NULL, 0), world_now(world, a), &node), OK);
@@ -48,13 +53,25 @@ static void a_small_node_stays_within_its_share(void **)
     node_destroy(node);
     world_free(world);
     assert_true(blocks >= 3); // or nothing was counted
-    assert_true(bytes <= NODE_BYTES_MAX);
+    return bytes;
+}
+
+static void a_small_node_stays_within_its_share(void **)
+{
+    assert_true(bytes_of_node(0) <= NODE_BYTES_MAX);
+}
+
+static void wallets_cost_those_who_deal_with_them(void **)
+{
+    size_t without = bytes_of_node(0);
+    assert_true(bytes_of_node(WALLETS) - without <= WALLETS_BYTES_MAX);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_small_node_stays_within_its_share),
+        cmocka_unit_test(wallets_cost_those_who_deal_with_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

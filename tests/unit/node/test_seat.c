@@ -52,7 +52,9 @@ static void without_a_seat_it_says_nothing(void **)
     world_transfer(world, 3, STRANGER);
     world_run(world, 10000);
     struct delegation fresh = world_delegation(world, c, STRANGER, world_now(world, c).unix_time);
-    assert_int_equal(node_set_delegation(world->nodes[c].node, world_now(world, c), &fresh), OK);
+    assert_int_equal(
+        node_set_delegation(world->nodes[c].node, world_now(world, c), &fresh, span_of(NULL, 0)),
+        OK);
     world_drain(world, c);
     assert_true(world_run_connected(world, b, c, MINUTE));
 }
@@ -270,7 +272,9 @@ static void the_end_of_a_delegation_is_announced(void **)
     assert_int_equal(world_reports(world, c, EVENT_DELEGATION_ENDING), 1);
     // Renewed: published with it at once, and quiet.
     struct delegation renewed = world_delegation(world, c, 3, world_now(world, c).unix_time);
-    assert_int_equal(node_set_delegation(world->nodes[c].node, world_now(world, c), &renewed), OK);
+    assert_int_equal(
+        node_set_delegation(world->nodes[c].node, world_now(world, c), &renewed, span_of(NULL, 0)),
+        OK);
     world_drain(world, c);
     world_run(world, MINUTE);
     assert_false(world_status(world, c).delegation_ending);
@@ -278,7 +282,8 @@ static void the_end_of_a_delegation_is_announced(void **)
     assert_true(world_connected(world, a, c));
     renewed.token = token_id_of_u64(1);
     assert_int_equal(
-        node_set_delegation(world->nodes[c].node, world_now(world, c), &renewed), ERR_RANGE);
+        node_set_delegation(world->nodes[c].node, world_now(world, c), &renewed, span_of(NULL, 0)),
+        ERR_RANGE);
 }
 
 static void a_short_delegation_is_reminded_of_in_its_second_half(void **)
@@ -291,7 +296,9 @@ static void a_short_delegation_is_reminded_of_in_its_second_half(void **)
     struct unix_time past = world_now(world, c).unix_time;
     past.ms -= (5ULL * 24 * 3600 + 60) * 1000;
     struct delegation ending = world_delegation(world, c, 3, past);
-    assert_int_equal(node_set_delegation(world->nodes[c].node, world_now(world, c), &ending), OK);
+    assert_int_equal(
+        node_set_delegation(world->nodes[c].node, world_now(world, c), &ending, span_of(NULL, 0)),
+        OK);
     world_drain(world, c);
     world_run(world, MINUTE);
     assert_non_null(world_report(world, c, EVENT_DELEGATION_ENDING, 3, 0));

@@ -104,6 +104,7 @@ static void make_config(struct world *world, size_t index)
     struct node_key public_key;
     node->config =
         (struct node_config){.capacity = {.peers = options->peers == 0 ? 8 : options->peers,
+                                 .wallets = options->wallets,
                                  .members = options->members == 0 ? 64 : options->members,
                                  .tombstones = 4},
             .keys = network_keys_of(&network, NULL),
@@ -165,8 +166,8 @@ void world_rotate_node_key(struct world *world, size_t index, uint8_t identity)
         crypto_sign_seed_keypair(public_key.bytes, node->config.node_secret.bytes, seed), 0);
     struct now now = world_now(world, index);
     node->config.delegation = world_delegation(world, index, node->options.wallet, now.unix_time);
-    assert_int_equal(
-        node_set_node_key(node->node, now, &node->config.node_secret, &node->config.delegation),
+    assert_int_equal(node_set_node_key(node->node, now, &node->config.node_secret,
+                         &node->config.delegation, span_of(NULL, 0)),
         OK);
     world_drain(world, index);
 }

@@ -57,6 +57,7 @@ struct world_options {
     uint16_t mesh_max;
     uint16_t peers;
     uint16_t members;
+    uint16_t wallets;  // contract wallets that it judges; 0 = none
     uint64_t window_s; // of the delegation
     uint32_t grace_ms;
     bool uses_secret_seed; // another random seed than a node of the same index has
@@ -184,6 +185,7 @@ struct world {
     size_t count;
     struct world_value values[WORLD_VALUES_MAX];
     bool dht_drops_puts;
+    bool dht_drops_pieces;
     uint64_t grace_s; // how long ago ownership may have been for a PEER_SET
     struct world_event events[WORLD_EVENTS_MAX];
     size_t event_count;

@@ -85,7 +85,11 @@ static bool older_record(const struct world *, const struct world_value *held,
 
 void world_dht_store(struct world *world, const struct dht_key *key, uint64_t id, struct span bytes)
 {
+    struct dht_key piece = key_of_piece(bytes);
     assert_true(bytes.size <= DHT_VALUE_MAX_SIZE);
+    if (world->dht_drops_pieces && dht_key_equal(&piece, key)) {
+        return;
+    }
     struct world_value *value = world_dht_find(world, key, id);
     for (size_t i = 0; value == NULL && i < WORLD_VALUES_MAX; i++) {
         if (!lives(world, &world->values[i])) {
