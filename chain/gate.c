@@ -75,12 +75,17 @@ static bool allocate_tables(struct gate *gate)
                         ? calloc(config->tokens_max * config->providers + 1, sizeof *gate->details)
                         : NULL;
     gate->members = calloc(config->members_max + 1, sizeof *gate->members);
+    gate->enumeration.verifies =
+        config->members_max == 0
+            ? NULL
+            : calloc(gate->enumerate_max, sizeof gate->enumeration.verifies[0]);
     gate->calls = calloc(gate->calls_max + 1, sizeof *gate->calls);
     gate->refs = calloc(gate->calls_max * gate->chunk_max + 1, sizeof *gate->refs);
     gate->body = malloc(gate->body_capacity);
     if (gate->tokens == NULL || gate->answers == NULL || gate->providers == NULL ||
         gate->members == NULL || gate->calls == NULL || gate->refs == NULL || gate->body == NULL ||
-        (config->details && gate->details == NULL)) {
+        (config->details && gate->details == NULL) ||
+        (config->members_max > 0 && gate->enumeration.verifies == NULL)) {
         return false;
     }
     for (size_t i = 0; i < gate->calls_max; i++) {
@@ -133,6 +138,7 @@ void gate_destroy(struct gate *gate)
     }
     gate_logs_destroy(gate);
     free(gate->details);
+    free(gate->enumeration.verifies);
     free(gate->members);
     free(gate->calls);
     free(gate->refs);
@@ -290,6 +296,7 @@ void gate_on_network_change(struct gate *gate, struct now now)
 {
     for (size_t i = 0; i < gate->config.providers; i++) {
         struct gate_provider *provider = &gate->providers[i];
+        gate->enumeration.history.refused_until = now.mono;
         provider->failures = 0;
         provider->backing_off = false;
         provider->retry_at = now.mono;

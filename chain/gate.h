@@ -444,15 +444,17 @@ enum gate_way {
     GATE_WAY_NONE = 0,   // none was found out yet
     GATE_WAY_INDEX,      // ERC721Enumerable
     GATE_WAY_SEQUENTIAL, // one id after the other
+    GATE_WAY_LOGS,       // Transfer logs
 };
 
-const char *gate_way_name(enum gate_way way); // "none", "index", "sequential"
+const char *gate_way_name(enum gate_way way); // "none", "index", "sequential", "logs"
 
 struct gate_enumeration_status {
     enum gate_way way;
     bool running;      // a round is under way
-    uint64_t searched; // INDEX: indices; SEQUENTIAL: ids; of this round
+    uint64_t searched; // INDEX: indices; SEQUENTIAL: ids; LOGS: blocks; of this round
     uint64_t total;    // of what is searched; 0 = not known
+    uint64_t passed;   // LOGS: blocks whose logs no call could get
     bool bounded;      // there are more than members_max
 };
 

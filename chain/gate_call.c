@@ -161,6 +161,9 @@ size_t gate_call_reads(const struct gate_inflight *call)
     case CALL_PROOF:
     case CALL_PLACES:
     case CALL_HEADER:
+    case CALL_HISTORY_HEAD:
+    case CALL_HISTORY_CODE:
+    case CALL_HISTORY_LOGS:
     case CALL_LOGS_HEAD:
     case CALL_LOGS:
     case CALL_LOGS_BLOCK:
@@ -202,6 +205,11 @@ static void write_call(struct gate *gate, const struct gate_inflight *call, stru
     case CALL_INTERFACE:
     case CALL_MEMBERS:
         gate_enumeration_write(gate, call, &reads);
+        return;
+    case CALL_HISTORY_HEAD:
+    case CALL_HISTORY_CODE:
+    case CALL_HISTORY_LOGS:
+        gate_history_write(gate, call, writer);
         return;
     case CALL_WALLET:
         gate_wallet_write(gate, call, writer);
@@ -251,6 +259,10 @@ static size_t reply_max(const struct gate_inflight *call)
     case CALL_REASK_TOKENS:
     case CALL_MEMBERS:
         return frame + (size_t)call->count * GATE_REPLY_PER_TOKEN;
+    case CALL_HISTORY_HEAD:
+    case CALL_HISTORY_CODE:
+    case CALL_HISTORY_LOGS:
+        return gate_history_reply_max(call->kind);
     case CALL_LOGS_HEAD:
     case CALL_LOGS:
     case CALL_LOGS_BLOCK:

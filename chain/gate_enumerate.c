@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Finding members on chain: by ERC721Enumerable where a quorum says that the contract has it, else
-// by asking for one id after the other until a long enough run of unknown ones. One provider
-// serves a round, another one the next, so that none can hide a member for long; when it is slow or
-// fails, the next one takes over where it is. What is found is a hint: each token is read by the
-// quorum before it counts.
+// by its Transfer logs (gate_history.c), else by asking for one id after the other until a long
+// enough run of unknown ones. Last, those that are known and were not found are asked for by
+// themselves. One provider serves a round, another one the next, so that none can hide a member for
+// long; when it is slow or fails, the next one takes over where it is. What is found is a hint:
+// each token is read by the quorum before it counts.
 #include "chain/gate_state.h"
 
 #include <string.h>
@@ -143,6 +144,16 @@ static void add_member(struct gate *gate, const struct token_id *token)
     }
 }
 
+void gate_member_seen(struct gate *gate, const struct token_id *token, bool exists)
+{
+    size_t place = 0;
+    if (exists) {
+        add_member(gate, token);
+    } else if (find_member(gate, token, &place)) {
+        gate->members[place].seen = false;
+    }
+}
+
 // Not `seen`: the next rounds find it, too, or it goes.
 bool gate_member_hint(struct gate *gate, const struct token_id *token)
 {
@@ -157,16 +168,28 @@ static void end_if_done(struct gate *gate, struct now now)
                     ? round->next >= round->total
                     : round->gap >= gate->config.enumerate_gap_max || round->bounded;
     if (done) {
-        end_round(gate, now, true);
+        gate_enumeration_searched(gate, now);
     }
 }
 
-static void begin_search(struct gate *gate, struct now now, size_t provider, bool index)
+static void begin_search(struct gate *gate, struct now now, size_t provider, enum gate_way way)
 {
+    static const enum enumeration_state states[] = {
+        [GATE_WAY_NONE] = ENUMERATION_IDLE,
+        [GATE_WAY_INDEX] = ENUMERATION_INDEX,
+        [GATE_WAY_SEQUENTIAL] = ENUMERATION_SEQUENTIAL,
+        [GATE_WAY_LOGS] = ENUMERATION_LOGS,
+    };
     struct gate_enumeration *round = &gate->enumeration;
+    bool index = way == GATE_WAY_INDEX;
     round->provider = provider;
-    round->state = index ? ENUMERATION_INDEX : ENUMERATION_SEQUENTIAL;
-    round->way = index ? GATE_WAY_INDEX : GATE_WAY_SEQUENTIAL;
+    round->state = states[way];
+    round->way = way;
+    if (way == GATE_WAY_LOGS) {
+        gate_hedge_begin(&round->hedge, provider);
+        gate_history_begin(gate);
+        return;
+    }
     round->total = gate->providers[provider].supply;
     round->next = 0;
     round->gap = 0;
@@ -203,8 +226,81 @@ static void choose_way(struct gate *gate, struct now now)
             (index && provider->enumerable != VERDICT_YES)) {
             continue;
         }
-        begin_search(gate, now, place, index);
+        enum gate_way without = mono_due(gate->enumeration.history.refused_until, now.mono)
+                                    ? GATE_WAY_LOGS
+                                    : GATE_WAY_SEQUENTIAL;
+        begin_search(gate, now, place, index ? GATE_WAY_INDEX : without);
         return;
+    }
+}
+
+void gate_enumeration_in_sequence(struct gate *gate, struct now now)
+{
+    begin_search(gate, now, gate->enumeration.provider, GATE_WAY_SEQUENTIAL);
+}
+
+void gate_enumeration_interrupted(struct gate *gate, struct now now)
+{
+    end_round(gate, now, false);
+}
+
+void gate_enumeration_moved(struct gate *gate, struct now now, size_t provider)
+{
+    struct gate_enumeration *round = &gate->enumeration;
+    round->provider = provider; // whoever answers serves on
+    round->due = mono_add(now.mono, STALL_MS);
+    gate_hedge_begin(&round->hedge, provider);
+}
+
+// --- those that a round has not found ---
+
+// Lays out the members to ask for next, behind the last ones. The round ends if there are none.
+static void next_verifies(struct gate *gate, struct now now)
+{
+    struct gate_enumeration *round = &gate->enumeration;
+    size_t place = 0;
+    if (round->has_verified && find_member(gate, &round->verified, &place)) {
+        place++;
+    }
+    round->verify_count = 0;
+    round->serial++;
+    for (; place < gate->member_count && round->verify_count < round->chunk; place++) {
+        if (!gate->members[place].seen) {
+            round->verifies[round->verify_count++] = gate->members[place].id;
+        }
+    }
+    if (round->verify_count == 0) {
+        end_round(gate, now, true);
+    }
+}
+
+void gate_enumeration_searched(struct gate *gate, struct now now)
+{
+    struct gate_enumeration *round = &gate->enumeration;
+    round->state = ENUMERATION_VERIFY;
+    round->has_verified = false;
+    round->chunk = (uint16_t)gate->enumerate_max;
+    gate_hedge_begin(&round->hedge, round->provider);
+    next_verifies(gate, now);
+}
+
+// Only a denial says that it is gone.
+static void take_verified(
+    struct gate *gate, const struct aggregate *aggregate, size_t index, size_t count)
+{
+    struct gate_enumeration *round = &gate->enumeration;
+    size_t place = 0;
+    bool success = false;
+    struct span data;
+    struct eth_address owner;
+    round->verified = round->verifies[index];
+    round->has_verified = true;
+    bool denied = aggregate_result(aggregate, index, &success, &data) == OK &&
+                  (success ? data.size == ABI_WORD && abi_read_address(data, 0, &owner) == OK &&
+                                 eth_address_is_zero(&owner)
+                           : data.size > 0 || count == 1);
+    if (!denied && find_member(gate, &round->verified, &place)) {
+        gate->members[place].seen = true;
     }
 }
 
@@ -232,8 +328,11 @@ bool gate_enumeration_call(
         asked->interface_due = false;
         call->kind = CALL_INTERFACE;
         return true;
+    case ENUMERATION_LOGS:
+        return gate_hedge_take(gate, &round->hedge, provider, now) && gate_history_call(gate, call);
     case ENUMERATION_INDEX:
     case ENUMERATION_SEQUENTIAL:
+    case ENUMERATION_VERIFY:
         break;
     }
     if (!gate_hedge_take(gate, &round->hedge, provider, now)) {
@@ -241,6 +340,11 @@ bool gate_enumeration_call(
     }
     call->kind = CALL_MEMBERS;
     call->first = round->next;
+    if (round->state == ENUMERATION_VERIFY) {
+        call->first = round->serial;
+        call->count = (uint16_t)gate_provider_reads(gate, provider, round->verify_count);
+        return true;
+    }
     call->count = (uint16_t)gate_provider_reads(gate, provider, chunk_of_round(gate));
     return true;
 }
@@ -262,9 +366,10 @@ void gate_enumeration_write(
     }
     uint32_t selector =
         gate->enumeration.state == ENUMERATION_INDEX ? abi_token_by_index : abi_owner_of;
+    bool verifies = gate->enumeration.state == ENUMERATION_VERIFY;
     for (size_t i = 0; i < call->count; i++) {
         abi_word_of_u64(call->first + i, word);
-        reads_add(reads, contract, selector, word);
+        reads_add(reads, contract, selector, verifies ? gate->enumeration.verifies[i].bytes : word);
     }
     reads_end(reads);
 }
@@ -324,9 +429,16 @@ static void take_members(struct gate *gate, struct now now, const struct gate_in
     for (size_t i = 0; i < call->count; i++) {
         if (round->state == ENUMERATION_INDEX) {
             take_index(gate, aggregate, i);
+        } else if (round->state == ENUMERATION_VERIFY) {
+            take_verified(gate, aggregate, i, call->count);
         } else {
             take_id(gate, aggregate, i, call->first + i);
         }
+    }
+    if (round->state == ENUMERATION_VERIFY) {
+        round->due = mono_add(now.mono, STALL_MS);
+        next_verifies(gate, now);
+        return;
     }
     round->next = call->first + call->count;
     size_t chunk = 2U * call->count;
@@ -340,8 +452,10 @@ static bool is_stale(const struct gate *gate, const struct gate_inflight *call)
 {
     const struct gate_enumeration *round = &gate->enumeration;
     bool asked = (round->hedge.asked & 1U << call->provider) != 0;
-    return (round->state != ENUMERATION_INDEX && round->state != ENUMERATION_SEQUENTIAL) ||
-           !asked || call->first != round->next;
+    bool of_search = round->state == ENUMERATION_INDEX || round->state == ENUMERATION_SEQUENTIAL;
+    bool awaited = (of_search && call->first == round->next) ||
+                   (round->state == ENUMERATION_VERIFY && call->first == round->serial);
+    return !asked || !awaited;
 }
 
 void gate_enumeration_reply(struct gate *gate, struct now now, const struct gate_inflight *call,
@@ -362,6 +476,7 @@ void gate_enumeration_reply(struct gate *gate, struct now now, const struct gate
     gate_hedge_begin(&gate->enumeration.hedge, call->provider);
     if (aggregate->starved && call->count > 1) {
         gate->enumeration.chunk = call->count / 2;
+        gate->enumeration.verify_count = call->count / 2;
         return;
     }
     take_members(gate, now, call, aggregate);
@@ -397,9 +512,16 @@ void gate_enumeration_failed(
         return;
     }
     gate_hedge_begin(&round->hedge, call->provider);
+    bool verifies = round->state == ENUMERATION_VERIFY;
     if (call->count > 1) {
         round->chunk = call->count / 2;
         round->due = mono_add(now.mono, STALL_MS);
+        round->verify_count = verifies ? round->chunk : 0;
+    } else if (verifies) { // what cannot be asked for is not gone
+        round->verified = round->verifies[0];
+        round->has_verified = true;
+        gate_member_seen(gate, &round->verified, true);
+        next_verifies(gate, now);
     } else { // this one place spoils even a call of its own: pass it by
         round->next++;
         round->gap++;

@@ -409,6 +409,9 @@ static enum rpc_form form_of(enum call_kind kind)
     case CALL_WALLET:
     case CALL_PROOF:
     case CALL_PLACES:
+    case CALL_HISTORY_HEAD:
+    case CALL_HISTORY_CODE:
+    case CALL_HISTORY_LOGS:
     case CALL_LOGS_HEAD:
     case CALL_LOGS:
     case CALL_LOGS_BLOCK:
@@ -450,6 +453,9 @@ static void abandon(struct gate *gate, struct now now, const struct gate_infligh
             gate_answer_of(gate, i, call->provider)->suspect = 0;
         }
         break;
+    case CALL_HISTORY_HEAD:
+    case CALL_HISTORY_CODE:
+    case CALL_HISTORY_LOGS:
     case CALL_LOGS_HEAD:
     case CALL_LOGS:
     case CALL_LOGS_BLOCK:
@@ -723,6 +729,9 @@ static void on_result(struct gate *gate, struct now now, const struct gate_infli
         return;
     case CALL_PROOF: // read by gate_proof_reply
     case CALL_PLACES:
+    case CALL_HISTORY_HEAD:
+    case CALL_HISTORY_CODE:
+    case CALL_HISTORY_LOGS:
     case CALL_LOGS_HEAD:
     case CALL_LOGS:
     case CALL_LOGS_BLOCK:
@@ -770,6 +779,10 @@ static bool take_reply(
     bool reads = gate_call_reads(call) > 0;
     if (gate_logs_is(call->kind)) {
         gate_logs_reply(gate, now, call, reply);
+        return true;
+    }
+    if (gate_history_is(call->kind)) {
+        gate_history_reply(gate, now, call, reply);
         return true;
     }
     if (reads && call->way == READS_BATCH) {

@@ -113,6 +113,8 @@ const char *gate_way_name(enum gate_way way)
         return "index";
     case GATE_WAY_SEQUENTIAL:
         return "sequential";
+    case GATE_WAY_LOGS:
+        return "logs";
     }
     return "invalid";
 }
@@ -252,11 +254,20 @@ bool gate_next_event(struct gate *gate, struct gate_event *ret)
 struct gate_enumeration_status gate_enumeration_status(const struct gate *gate)
 {
     const struct gate_enumeration *round = &gate->enumeration;
+    const struct gate_history *history = &round->history;
+    bool by_logs = round->way == GATE_WAY_LOGS;
+    uint64_t walked = history->step == HISTORY_WALK && history->walk.next > history->deployed
+                          ? history->walk.next - history->deployed
+                          : 0;
+    uint64_t history_total =
+        history->head >= history->deployed ? history->head - history->deployed + 1 : 0;
+    uint64_t index_total = round->way == GATE_WAY_INDEX ? round->total : 0;
     return (struct gate_enumeration_status){
         .way = round->way,
         .running = round->state != ENUMERATION_IDLE,
-        .searched = round->next,
-        .total = round->way == GATE_WAY_INDEX ? round->total : 0,
+        .searched = by_logs ? walked : round->next,
+        .total = by_logs ? history_total : index_total,
+        .passed = by_logs ? history->walk.passed : 0,
         .bounded = round->bounded,
     };
 }

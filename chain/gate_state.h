@@ -3,9 +3,9 @@
 // The gate's own fields, for the files of the gate: gate.c (tables), gate_read.c (answers to
 // readings, chain time), gate_decide.c (verdicts, floors), gate_call.c (what to ask next),
 // gate_provider.c (health, back-off, meters), gate_reply.c (what the answers say), gate_detail.c
-// (what lists show beside), gate_enumerate.c (members), gate_wallet.c (signatures that only the
-// chain can judge), gate_logs.c (hints), gate_persist.c, gate_report.c; for proven owners
-// chain/gate_proof.h.
+// (what lists show beside), gate_enumerate.c and gate_history.c (members), gate_wallet.c
+// (signatures that only the chain can judge), gate_logs.c (hints), gate_persist.c, gate_report.c;
+// for proven owners chain/gate_proof.h.
 #pragma once
 
 #include "base/budget.h"
@@ -143,6 +143,9 @@ enum call_kind {
     CALL_PROOF,        // owners of `refs`, proven
     CALL_PLACES,       // the owners' place in the contract, by proofs of all that are known
     CALL_HEADER,       // the hash of block `first`
+    CALL_HISTORY_HEAD, // eth_blockNumber, to find members by logs
+    CALL_HISTORY_CODE, // whether the contract was there at block `first`
+    CALL_HISTORY_LOGS, // its Transfers from block `first` to `last`
     CALL_LOGS_HEAD,    // eth_blockNumber, before that
     CALL_LOGS,         // eth_getLogs from block `first` to `last`
     CALL_LOGS_BLOCK,   // hash and time of block `first`, in which an owner changed
@@ -269,6 +272,29 @@ enum enumeration_state {
     ENUMERATION_INTERFACE,  // asking the providers what the contract offers
     ENUMERATION_INDEX,      // tokenByIndex
     ENUMERATION_SEQUENTIAL, // ownerOf of one id after the other
+    ENUMERATION_LOGS,       // Transfers
+    ENUMERATION_VERIFY,     // ownerOf of members that this round has not found
+};
+
+// What is known of the contract's past (gate_history.c).
+struct gate_history {
+    enum history_step {
+        HISTORY_HEAD, // the newest block
+        HISTORY_CODE, // the one in which the contract was deployed
+        HISTORY_WALK,
+    } step;
+    struct log_range range;
+    struct log_walk walk;
+    struct mono refused_until; // logs are no way here until then
+    bool under_way;            // walk.next holds, also between rounds
+    bool has_deployed;
+    uint8_t passes;   // walks of the whole history, up to the quorum
+    uint8_t refusals; // in a row, of different providers
+    uint64_t deployed;
+    uint64_t low, high; // where that block lies
+    uint64_t head;      // of this round
+    uint64_t newest;    // of the last complete one
+    uint64_t before;    // of the one before that
 };
 
 struct gate_enumeration {
@@ -281,6 +307,13 @@ struct gate_enumeration {
     uint32_t gap;      // unknown ids in a row
     uint16_t chunk;
     struct gate_hedge hedge; // who is asked for the present chunk
+    struct gate_history history;
+    // ENUMERATION_VERIFY
+    bool has_verified;
+    struct token_id verified;  // members up to this one have been looked at
+    struct token_id *verifies; // those that are being asked for; enumerate_max
+    size_t verify_count;       // 0: none yet
+    uint64_t serial;           // tells this question from the ones before
     bool bounded;
     bool announce; // an event is due
 };
@@ -527,6 +560,26 @@ void gate_wallet_abandon(struct gate *gate, const struct gate_inflight *call);
 // What the provider has said does not count any more.
 void gate_wallet_forget(struct gate *gate, size_t provider);
 void gate_wallet_review_all(struct gate *gate, struct mono now);
+
+// The token is there, or is no more, by a log: a hint. It counts as found in this round.
+void gate_member_seen(struct gate *gate, const struct token_id *token, bool exists);
+// The search by logs goes on with whom answered; it is over; it cannot be done; it is broken off.
+void gate_enumeration_moved(struct gate *gate, struct now now, size_t provider);
+void gate_enumeration_searched(struct gate *gate, struct now now);
+void gate_enumeration_in_sequence(struct gate *gate, struct now now);
+void gate_enumeration_interrupted(struct gate *gate, struct now now);
+
+// gate_history.c
+bool gate_history_is(enum call_kind kind); // a call of these
+void gate_history_begin(struct gate *gate);
+bool gate_history_call(struct gate *gate, struct gate_inflight *call);
+void gate_history_write(
+    const struct gate *gate, const struct gate_inflight *call, struct writer *writer);
+size_t gate_history_reply_max(enum call_kind kind);
+void gate_history_reply(struct gate *gate, struct now now, const struct gate_inflight *call,
+    const struct rpc_reply *reply);
+// Ends the walk if it is at its end, or too long.
+void gate_history_go_on(struct gate *gate, struct now now);
 
 // gate_logs.c
 bool gate_logs_create(struct gate *gate); // false: no memory

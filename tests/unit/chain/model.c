@@ -491,6 +491,14 @@ static bool answer_method(struct model *model, struct model_provider *provider, 
         return true;
     }
     if (strcmp(method, "eth_getCode") == 0) {
+        const char *at = json_string_value(json_array_get(params, 1));
+        uint64_t block = at[0] == '0' ? (uint64_t)strtoull(at, NULL, 16) : UINT64_MAX;
+        if (block < model->deployed || (model->forgets && block < head_of(model, provider))) {
+            put_text(ret, model->forgets ? "\"error\":{\"code\":-32000,\"message\":"
+                                           "\"missing trie node\"}"
+                                         : "\"result\":\"0x\"");
+            return true;
+        }
         bool aggregator =
             strstr(json_string_value(json_array_get(params, 0)), "0xca11bde0") != NULL;
         bool empty = aggregator ? provider->no_aggregator : provider->no_code;

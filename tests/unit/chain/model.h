@@ -179,13 +179,15 @@ struct model {
     uint8_t code;            // what runs at the contract
     uint64_t implementation; // what a proxy there names; 0 = it is none
     bool beacon;
-    bool zero_leaves; // anvil's: a zeroed slot stays in the trie
-    bool has_access;  // the contract has getNodeAccess
-    bool enumerable;  // and ERC721Enumerable
-    uint64_t supply;  // what it says, if not 0
-    bool loud;        // calls that run out of gas still revert with a reason
-    uint64_t shuffle; // draws the order of the answers
-    int64_t skew_s;   // of the chain's clock against ours
+    bool zero_leaves;  // anvil's: a zeroed slot stays in the trie
+    bool has_access;   // the contract has getNodeAccess
+    bool enumerable;   // and ERC721Enumerable
+    uint64_t deployed; // the contract's first block
+    bool forgets;      // the state of old blocks is not kept
+    uint64_t supply;   // what it says, if not 0
+    bool loud;         // calls that run out of gas still revert with a reason
+    uint64_t shuffle;  // draws the order of the answers
+    int64_t skew_s;    // of the chain's clock against ours
     struct gate_event events[MODEL_EVENTS_MAX];
     size_t event_count;
 };

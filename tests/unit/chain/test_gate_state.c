@@ -255,11 +255,26 @@ static bool is_member(uint64_t id)
     return false;
 }
 
-static void members_are_found_in_both_ways(void **)
+static void without_logs(void)
 {
-    for (size_t enumerable = 0; enumerable < 2; enumerable++) {
+    for (size_t i = 0; i < MODEL_PROVIDERS_MAX; i++) {
+        model.providers[i].no_logs = true;
+    }
+}
+
+static void members_are_found_in_all_ways(void **)
+{
+    static const enum gate_way ways[] = {
+        GATE_WAY_SEQUENTIAL, GATE_WAY_LOGS, GATE_WAY_INDEX, GATE_WAY_LOGS};
+    for (size_t way = 0; way < sizeof ways / sizeof ways[0]; way++) {
         begin(3, (struct gate_config){.tokens_max = 8, .members_max = 300});
-        model.enumerable = enumerable == 1;
+        model.enumerable = ways[way] == GATE_WAY_INDEX;
+        model.forgets = way == 3;
+        model.deployed = way == 1 ? model_block(&model) - 7 : 0;
+        if (ways[way] == GATE_WAY_SEQUENTIAL) {
+            without_logs();
+        }
+        size_t far = ways[way] == GATE_WAY_SEQUENTIAL ? 0 : 1;
         static const uint64_t ids[] = {1, 2, 7, 60, 123, 124};
         for (size_t i = 0; i < 6; i++) {
             model_set_owner(&model, ids[i], model_address(ALICE));
@@ -270,9 +285,16 @@ static void members_are_found_in_both_ways(void **)
             assert_true(is_member(ids[i]));
             assert_true(model_saw(&model, GATE_EVENT_MEMBER, ids[i]));
         }
-        assert_int_equal(is_member(1000), enumerable);
+        assert_int_equal(is_member(1000), far);
         assert_true(model_saw(&model, GATE_EVENT_ENUMERATED, 0));
-        assert_true(gate_member_count(model.gate) == 6 + enumerable);
+        assert_true(gate_member_count(model.gate) == 6 + far);
+        struct gate_enumeration_status status = gate_enumeration_status(model.gate);
+        assert_int_equal(status.way, ways[way]);
+        assert_false(status.running);
+        if (way == 1) { // from the block of its deployment on
+            assert_int_equal(status.total, 8);
+            assert_int_equal(status.searched, 8);
+        }
         for (size_t i = 1; i < gate_member_count(model.gate); i++) {
             struct token_id before = gate_member(model.gate, i - 1);
             struct token_id after = gate_member(model.gate, i);
@@ -311,6 +333,7 @@ static void a_hostile_supply_is_bounded(void **)
     for (size_t enumerable = 0; enumerable < 2; enumerable++) {
         begin(1, (struct gate_config){.tokens_max = 8, .members_max = 50});
         model.enumerable = enumerable == 1;
+        without_logs();
         model.supply = UINT64_MAX;
         model.providers[0].lies = enumerable == 0; // every id has an owner
         model.providers[0].lie = model_address(BOB);
@@ -319,7 +342,7 @@ static void a_hostile_supply_is_bounded(void **)
         }
         model_advance(&model, 1000);
         assert_int_equal(gate_member_count(model.gate), 50);
-        assert_true(model.providers[0].calls < 12);
+        assert_true(model.providers[0].calls < 12 + 12); // with a dozen to find no logs
         bool bounded = false;
         for (size_t i = 0; i < model.event_count; i++) {
             bounded = bounded || model.events[i].bounded;
@@ -345,6 +368,7 @@ static void the_interface_needs_a_quorum(void **)
 static void members_come_back_after_a_provider_fails(void **)
 {
     begin(2, (struct gate_config){.tokens_max = 8, .members_max = 50});
+    without_logs();
     model_set_owner(&model, 2, model_address(ALICE));
     model.providers[0].fault = FAULT_REFUSE;
     model.providers[1].fault = FAULT_REFUSE;
@@ -360,6 +384,7 @@ static void members_come_back_after_a_provider_fails(void **)
 static void a_token_that_spoils_the_search_is_passed_by(void **)
 {
     begin(1, (struct gate_config){.tokens_max = 8, .members_max = 200});
+    without_logs();
     for (uint64_t id = 1; id <= 100; id++) {
         model_set_owner(&model, id, model_address(ALICE));
     }
@@ -383,7 +408,7 @@ int main(void)
         GATE_TEST(a_buffer_too_small_is_full_and_keeps_the_mark),
         GATE_TEST(a_damaged_state_changes_nothing),
         GATE_TEST(a_state_of_more_tokens_fits_as_far_as_it_goes),
-        GATE_TEST(members_are_found_in_both_ways),
+        GATE_TEST(members_are_found_in_all_ways),
         GATE_TEST(rounds_find_what_is_new_and_miss_what_is_gone),
         GATE_TEST(a_hostile_supply_is_bounded),
         GATE_TEST(the_interface_needs_a_quorum),

@@ -137,11 +137,21 @@ static void all_tokens_are_listed(void **)
     assert_true(replies < 9 + 2 * (3 + 5) + 3 * 4);
 }
 
-static void one_id_after_the_other_where_there_is_no_index(void **)
+static void by_logs_or_one_id_after_the_other_where_there_is_no_index(void **)
 {
-    model.enumerable = false;
-    run(SIZE_MAX);
-    assert_complete();
+    static const enum gate_way ways[] = {GATE_WAY_LOGS, GATE_WAY_SEQUENTIAL, GATE_WAY_LOGS};
+    for (size_t way = 0; way < sizeof ways / sizeof ways[0]; way++) {
+        model.enumerable = false;
+        for (size_t i = 0; i < PROVIDERS; i++) {
+            model.providers[i].no_logs = ways[way] == GATE_WAY_SEQUENTIAL;
+            model.providers[i].logs_cap = way == 2 ? 10 : 0;
+        }
+        run(SIZE_MAX);
+        assert_complete();
+        assert_int_equal(gate_enumeration_status(survey_gate(survey)).way, ways[way]);
+        (void)stop(NULL);
+        (void)start(NULL);
+    }
 }
 
 static void one_provider_may_fail_or_lie(void **)
@@ -262,7 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(all_tokens_are_listed, start, stop),
         cmocka_unit_test_setup_teardown(
-            one_id_after_the_other_where_there_is_no_index, start, stop),
+            by_logs_or_one_id_after_the_other_where_there_is_no_index, start, stop),
         cmocka_unit_test_setup_teardown(one_provider_may_fail_or_lie, start, stop),
         cmocka_unit_test_setup_teardown(it_ends_when_nobody_answers, start, stop),
         cmocka_unit_test_setup_teardown(two_that_disagree_leave_the_row_unknown, start, stop),
