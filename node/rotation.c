@@ -91,7 +91,7 @@ void rotation_on_reading(struct node *node, struct now now)
     }
     bool stored =
         reading.stored_key == STORED_KEY_USABLE && wg_key_equal(&reading.wg_key, &rotation->key);
-    if (!reading.has_access || stored) {
+    if (!reading.has_access || stored || reading.stored_key == STORED_KEY_EMPTY) {
         begin_switch(node, now);
     }
 }

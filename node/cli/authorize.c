@@ -12,6 +12,7 @@
 enum {
     DAYS_DEFAULT = 90,
     DAYS_MAX = 365,
+    DAY_S = 24 * 3600,
 };
 
 static int take_owner(struct cli *cli, struct authorization *authorization)
@@ -58,7 +59,9 @@ static int take_days(struct cli *cli, struct authorization *authorization)
 {
     uint64_t most = authorization->manifest.delegation_window_days;
     most = most < DAYS_MAX ? most : DAYS_MAX;
-    uint64_t otherwise = most < DAYS_DEFAULT ? most : DAYS_DEFAULT;
+    uint64_t otherwise = authorization->window_s / DAY_S;
+    otherwise = authorization->longest ? most : otherwise == 0 ? DAYS_DEFAULT : otherwise;
+    otherwise = otherwise < most ? otherwise : most;
     return number_option(
                cli, "--days", cli->arguments.days, 1, most, otherwise, &authorization->days)
                ? DONE
@@ -109,16 +112,75 @@ static int check_ways(struct cli *cli)
     return DONE;
 }
 
+int authorize_sign(struct cli *cli, const struct state *state, struct authorization *authorization)
+{
+    int result = check_ways(cli);
+    if (result == DONE) {
+        result = take_owner(cli, authorization);
+    }
+    if (result == DONE) {
+        result = authorize_ask_owner(cli, authorization);
+    }
+    if (result == DONE) {
+        result = take_signer(cli, authorization);
+    }
+    if (result == DONE) {
+        result = take_days(cli, authorization);
+    }
+    return result == DONE ? authorize_obtain(cli, state, authorization) : result;
+}
+
+void authorize_end(struct authorization *authorization)
+{
+    signer_close(authorization->signer);
+    chain_client_close(authorization->client);
+}
+
+// What holds until now: a later delegation has a greater epoch, and with --renew the same owner and
+// length unless the command line says otherwise.
+static int take_present(
+    struct cli *cli, const struct state *state, struct authorization *authorization)
+{
+    const char *token = cli->arguments.operands[0];
+    struct state_delegation present;
+    struct state_error error;
+    const struct delegation *delegation = &present.delegation;
+    enum status status = state_delegation_read(state, &authorization->token, &present, &error);
+    if (status == ERR_NOT_FOUND && !cli->arguments.renew) {
+        return DONE;
+    }
+    if (status == ERR_NOT_FOUND) {
+        return complain(cli, FAILED, "no_delegation",
+            "%s has no delegation for token %s to renew; run `deedmesh authorize %s`",
+            cli->instance, token, token);
+    }
+    if (status != OK) {
+        return complain_state(cli, status, &error);
+    }
+    authorization->epoch_min_s = delegation->epoch_s + 1;
+    if (!cli->arguments.renew) {
+        return DONE;
+    }
+    if (!node_key_equal(&delegation->node_key, &authorization->node_key)) {
+        return complain(cli, FAILED, "other_key",
+            "the delegation for token %s is for another node key than the one in %s; there is "
+            "nothing to renew: run `deedmesh authorize %s`",
+            token, state_path(state), token);
+    }
+    authorization->window_s = delegation->not_after_s - delegation->not_before_s;
+    if (cli->arguments.owner == NULL && !signer_is_named(cli)) {
+        authorization->owner = delegation->owner;
+        authorization->has_owner = true;
+    }
+    return DONE;
+}
+
 int verb_authorize(struct cli *cli)
 {
     struct authorization authorization = {0};
     int result = DONE;
     if (!token_option(cli, cli->arguments.operands[0], &authorization.token)) {
         return USAGE_ERROR;
-    }
-    result = check_ways(cli);
-    if (result != DONE) {
-        return result;
     }
     struct state *state = open_state(cli, STATE_EXISTING, &result);
     if (state == NULL) {
@@ -129,25 +191,15 @@ int verb_authorize(struct cli *cli)
         result = take_node_key(cli, state, &authorization);
     }
     if (result == DONE) {
-        result = take_owner(cli, &authorization);
+        result = take_present(cli, state, &authorization);
     }
     if (result == DONE) {
-        result = authorize_ask_owner(cli, &authorization);
-    }
-    if (result == DONE) {
-        result = take_signer(cli, &authorization);
-    }
-    if (result == DONE) {
-        result = take_days(cli, &authorization);
-    }
-    if (result == DONE) {
-        result = authorize_obtain(cli, state, &authorization);
+        result = authorize_sign(cli, state, &authorization);
     }
     if (result == DONE && !cli->arguments.print) {
         result = authorize_keep(cli, state, &authorization);
     }
-    signer_close(authorization.signer);
-    chain_client_close(authorization.client);
+    authorize_end(&authorization);
     state_close(state);
     return result;
 }

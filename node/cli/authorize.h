@@ -19,9 +19,18 @@ struct authorization {
     struct eth_address owner;
     bool has_owner;
     struct signer *signer; // NULL where a wallet elsewhere signs
+    uint64_t window_s;     // how long it holds unless --days says otherwise; 0 = as usual
+    bool longest;          // as long as the network allows, unless --days says otherwise
+    uint64_t epoch_min_s;  // not signed before; 0 = whenever
     uint64_t days;
     struct state_delegation result; // the draft, then the delegation
 };
+
+// Everything from the owner's name to the signed delegation in `result`, for the token, network and
+// node key that are set (a zero key makes a tombstone). With --print it stays a draft.
+int authorize_sign(struct cli *cli, const struct state *state, struct authorization *authorization);
+// Wipes and frees, whatever came of it.
+void authorize_end(struct authorization *authorization);
 
 // Opens `client` where there are providers, and asks them who owns the token: that is the owner,
 // and refused is who was named as owner and is not. Where nobody can say, the stated owner stands.

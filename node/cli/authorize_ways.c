@@ -20,7 +20,9 @@ enum {
 
 static void make_draft(const struct cli *cli, struct authorization *authorization)
 {
-    struct unix_time now = {.ms = (uint64_t)time(NULL) * 1000};
+    uint64_t now_s = (uint64_t)time(NULL);
+    now_s = now_s > authorization->epoch_min_s ? now_s : authorization->epoch_min_s;
+    struct unix_time now = {.ms = now_s * 1000};
     authorization->result.network = authorization->manifest.network;
     authorization->result.delegation = delegation_draft(&authorization->token,
         &authorization->owner, &authorization->node_key, now, authorization->days * DAY_S);
@@ -90,9 +92,9 @@ static int read_signature(struct cli *cli, char ret[static LINE_SIZE])
             token[0] = '\0';
         }
         return complain(cli, FAILED, "no_signature",
-            "no signature came on standard input; sign the data above and run: deedmesh authorize "
-            "%s --signature 0x...",
-            token);
+            "no signature came on standard input; sign the data above and run: deedmesh %s %s "
+            "--signature 0x...",
+            cli->verb, token);
     }
     size_t size = strcspn(ret, " \t\r\n");
     ret[size] = '\0';
@@ -128,8 +130,8 @@ static int finish_draft(
             !eth_address_equal(&draft->delegation.owner, &authorization->owner))) {
         return complain(cli, FAILED, "no_draft",
             "no typed data for this token, owner and node key has been printed before; run "
-            "`deedmesh authorize %s --owner 0x...` and sign what it prints",
-            cli->arguments.operands[0]);
+            "`deedmesh %s %s --owner 0x...` and sign what it prints",
+            cli->verb, cli->arguments.operands[0]);
     }
     return take_signature(cli, authorization, cli->arguments.signature);
 }

@@ -20,7 +20,7 @@ enum {
     TIMED_OUT = 4,    // `wait`, `up`; a transaction is under way still
     USAGE_ERROR = 64, // sysexits' EX_USAGE
     REPEATS_MAX = 3,  // how often --rpc may be given
-    VERB_OPTIONS_MAX = 24,
+    VERB_OPTIONS_MAX = 32,
 };
 
 // All that the command line can say. Text points into argv; NULL = not given.
@@ -62,6 +62,10 @@ struct arguments {
     const char *chain_id;
     const char *contract;
     const char *bootstrap;
+    bool renew;
+    bool wg;
+    bool node;
+    bool abandon;
     const char *profile;
     const char *prefix;
     const char *poll;
@@ -88,6 +92,7 @@ struct arguments {
 
 struct cli {
     struct arguments arguments;
+    const char *verb; // its name
     const char *instance;
     struct directories directories;
 };
@@ -181,6 +186,9 @@ int complain_state(const struct cli *cli, enum status status, const struct state
 // Asks "QUESTION [y/N] " on the terminal. False if there is none.
 bool confirm(const char *question);
 
+// A WireGuard key as `keygen` makes it: from --wg-key-file, else new.
+int keygen_wg_key(struct cli *cli, struct wg_secret *ret);
+
 // A member of a JSON object as text, or "-" if it is absent or null. Valid as long as the object.
 const char *json_text(const json_t *object, const char *name);
 double json_amount(const json_t *object, const char *name, double otherwise);
@@ -201,6 +209,8 @@ int verb_ping(struct cli *cli);
 int verb_register(struct cli *cli);
 int verb_resolve(struct cli *cli);
 int verb_revoke(struct cli *cli);
+int verb_retire(struct cli *cli);
+int verb_rotate(struct cli *cli);
 int verb_status(struct cli *cli);
 int verb_transfer(struct cli *cli);
 int verb_up(struct cli *cli);

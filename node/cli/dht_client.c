@@ -253,6 +253,14 @@ static int join(struct cli *cli, struct dht_client *client, uint64_t timeout_ms)
                      (unsigned long long)(timeout_ms / 1000));
 }
 
+int dht_client_configured_keys(
+    struct cli *cli, const struct network *network, struct network_keys *ret)
+{
+    struct config config;
+    int result = read_config(cli, &config);
+    return result == DONE ? make_keys(cli, &config, network, ret) : result;
+}
+
 int dht_client_open(struct cli *cli, const struct state *state, const struct network *network,
     uint64_t timeout_ms, struct dht_client **ret)
 {

@@ -26,6 +26,11 @@ struct dht_client;
 int dht_client_open(struct cli *cli, const struct state *state, const struct network *network,
     uint64_t timeout_ms, struct dht_client **ret);
 
+// The keys of `network` with the configured network secret; wipe them. DONE, or an exit code after
+// having said why.
+int dht_client_configured_keys(
+    struct cli *cli, const struct network *network, struct network_keys *ret);
+
 // Accepts NULL. What was put stays where it arrived for 10 minutes at most.
 void dht_client_close(struct dht_client *client);
 

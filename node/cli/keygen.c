@@ -10,7 +10,7 @@
 #include <string.h>
 
 // The WireGuard key: from the file that the user names, in the form of `wg genkey`, else new.
-static int obtain_wg_key(struct cli *cli, struct wg_secret *ret)
+int keygen_wg_key(struct cli *cli, struct wg_secret *ret)
 {
     char text[SECRET_FILE_MAX];
     size_t size = 0;
@@ -53,7 +53,7 @@ static int make_wg_key(struct cli *cli, const struct state *state, struct wg_key
 {
     struct wg_secret secret;
     struct state_error error;
-    int result = obtain_wg_key(cli, &secret);
+    int result = keygen_wg_key(cli, &secret);
     if (result == DONE) {
         enum status status = state_wg_key_write_new(state, &secret, &error);
         *ret = wg_secret_public(&secret);

@@ -221,6 +221,7 @@ static int run_group(const struct cli *cli, int count, char **words)
 static int run_verb(struct cli *cli, const struct verb *verb, int argc, char **argv)
 {
     struct arguments *arguments = &cli->arguments;
+    cli->verb = verb->name;
     int first = read_options(arguments, verb, argc, argv);
     if (first < 0) {
         warn("`deedmesh %s --help` lists the options", verb->name);

@@ -41,6 +41,20 @@
         TEXT("confirmations", 0, confirmations, "N", "wait until N blocks hold it (1)"),           \
         TEXT("timeout", 0, timeout, "S", "how long to wait for that (300)"),                       \
         FLAG("replace", 0, replace, "send what is under way again, with higher fees")
+// How a token's owner comes to sign; see node/cli/authorize.h.
+#define OWNER_OPTIONS                                                                              \
+    TEXT("owner", 0, owner, "0x...", "who owns the token and will sign"), SIGNER_OPTIONS,          \
+        TEXT("signature", 0, signature, "HEX", "the signature of the data printed before"),        \
+        FLAG("print", 0, print, "print what is to be signed and ask for nothing"),                 \
+        FLAG("text", 0, text, "for wallets without typed data: sign text (personal_sign)"),        \
+        FLAG("qr", 0, qr, "show it as a QR code, too"),                                            \
+        TEXT("qr-file", 0, qr_file, "FILE", "write the QR code there (.png or .svg)"),             \
+        FLAG("browser", 0, browser, "serve a page that asks the wallet in a browser"),             \
+        TEXT("port", 0, port, "N", "the page's port on 127.0.0.1 (any)"),                          \
+        TEXT("timeout", 0, timeout, "S", "how long to wait (300)"),                                \
+        REPEAT("rpc", 0, rpcs, "URL", "ask this RPC provider; up to 3 times"),                     \
+        FLAG("allow-http", 0, allow_http, "let providers be plain http"),                          \
+        FLAG("offline", 0, offline, "do not ask the chain who owns the token")
 
 const struct cli_option common_options[] = {
     TEXT("instance", 'i', instance, "NAME", "which instance, and interface (deed0)"),
@@ -69,6 +83,23 @@ static const char authorize_details[] =
     "signs; with --key-file, --keystore or --agent a key does. Otherwise this prints\n"
     "EIP-712 typed data to sign in the owner's wallet (eth_signTypedData_v4) and reads the\n"
     "signature from standard input; or give it later with --signature.";
+
+static const char rotate_details[] =
+    "A new node key needs a new delegation: its owner signs as for `authorize`. No tunnel "
+    "notices.\n"
+    "With --wg the WireGuard key is replaced, which costs the tunnels a moment; where the "
+    "contract\n"
+    "stores the key, a transaction by the token's owner (--key-file, --keystore, --agent) puts "
+    "the\n"
+    "new one there. A daemon that runs takes the keys live. A run that was cut short is gone on\n"
+    "with by the next one. Where several seats are authorized, TOKEN names one.";
+
+static const char retire_details[] =
+    "The owner states that whatever node sits in TOKEN's seat is out, for good: whoever has its\n"
+    "keys, no member talks to it any more. The owner signs as for `authorize`. It is spread by "
+    "the\n"
+    "daemon of this machine, or without one put into the DHT. No gas, no transaction. To take the\n"
+    "seat again: `deedmesh rotate` or `deedmesh authorize` on the node.";
 
 static const char up_details[] =
     "Starts the daemon in the background and returns when it is ready. On a terminal the\n"
@@ -149,25 +180,41 @@ const struct verb verbs[] = {
     {"authorize", "TOKEN", 1, 1, "have the token's owner put this node in its seat",
         authorize_details,
         {
-            TEXT("owner", 0, owner, "0x...", "who owns the token and will sign"),
-            SIGNER_OPTIONS,
-            TEXT("signature", 0, signature, "HEX", "the signature of the data printed before"),
+            FLAG("renew", 0, renew, "the same again from now on: owner and length as they are"),
+            OWNER_OPTIONS,
             TEXT("days", 0, days, "N", "how long it holds (90)"),
             TEXT("chain-id", 0, chain_id, "N", "the network, before join has pinned it:"),
             TEXT("contract", 0, contract, "0x...", "its chain and its contract"),
-            FLAG("print", 0, print, "print what is to be signed and ask for nothing"),
-            FLAG("text", 0, text, "for wallets without typed data: sign text (personal_sign)"),
-            FLAG("qr", 0, qr, "show it as a QR code, too"),
-            TEXT("qr-file", 0, qr_file, "FILE", "write the QR code there (.png or .svg)"),
-            FLAG("browser", 0, browser, "serve a page that asks the wallet in a browser"),
-            TEXT("port", 0, port, "N", "the page's port on 127.0.0.1 (any)"),
-            TEXT("timeout", 0, timeout, "S", "how long the page waits (300)"),
-            REPEAT("rpc", 0, rpcs, "URL", "ask this RPC provider who owns it; up to 3 times"),
-            FLAG("allow-http", 0, allow_http, "let providers be plain http"),
-            FLAG("offline", 0, offline, "do not ask the chain who owns the token"),
             {0},
         },
         verb_authorize},
+    {"rotate", "[TOKEN]", 0, 1, "replace the node's keys, live", rotate_details,
+        {
+            FLAG("node", 0, node, "a new node key (the default, unless --wg stands alone)"),
+            FLAG("wg", 0, wg, "a new WireGuard key"),
+            TEXT("wg-key-file", 0, wg_key_file, "FILE", "take this WireGuard private key"),
+            FLAG("abandon", 0, abandon, "give up the new key of a run that was cut short"),
+            OWNER_OPTIONS,
+            TEXT("days", 0, days, "N", "how long the delegation holds (as the present one)"),
+            FLAG("yes", 'y', yes, "send the transaction without asking"),
+            FLAG("dry-run", 0, dry_run, "show what would be sent, and send nothing"),
+            TEXT("max-fee", 0, max_fee, "GWEI", "pay at most this a gas"),
+            TEXT("confirmations", 0, confirmations, "N", "wait until N blocks hold it (1)"),
+            FLAG("replace", 0, replace, "send what is under way again, with higher fees"),
+            {0},
+        },
+        verb_rotate},
+    {"retire", "TOKEN", 1, 1, "put the node in a seat out: its key was lost or stolen",
+        retire_details,
+        {
+            OWNER_OPTIONS,
+            TEXT("days", 0, days, "N", "how long it holds (as long as the network allows)"),
+            TEXT("bootstrap", 0, bootstrap, "HOST:PORT", "put it through this member's DHT port"),
+            TEXT("chain-id", 0, chain_id, "N", "the network, where none is pinned:"),
+            TEXT("contract", 0, contract, "0x...", "its chain and its contract"),
+            {0},
+        },
+        verb_retire},
     {"up", "", 0, 0, "start the node", up_details,
         {
             FLAG("foreground", 'f', foreground, "stay; log to standard error"),
