@@ -4,7 +4,8 @@
 // decides about a claim to each, and prints a JSON line whenever something changes.
 //
 //     gate_tool -c CHAIN_ID -a CONTRACT [-p PROFILE] [-i POLL_MS] [-g GRACE_MS] [-k WG_KEY]
-//               [-e MEMBERS_MAX] [-t TIMEOUT_MS] -d TOKEN:OWNER_SECRET... URL...
+//               [-e MEMBERS_MAX] [-t TIMEOUT_MS] [-T TRUST] [-s STATE_FILE] -d
+//               TOKEN:OWNER_SECRET... URL...
 //
 // A claim is a delegation signed here by OWNER_SECRET, as the token's owner would. Lines on
 // standard input: "status" prints trust and providers, "refresh TOKEN" asks at once, "network"
@@ -41,6 +42,7 @@ struct tool {
     struct wg_key wg_key;
     struct claim claims[CLAIMS_MAX];
     size_t claim_count;
+    const char *state_file; // read at the start, written at the end
 };
 
 static void fail(const char *what, const char *why)
@@ -151,16 +153,22 @@ static void print_status(const struct tool *tool, struct now now)
 {
     struct gate_trust trust = gate_trust(tool->gate);
     (void)printf("{\"event\":\"status\",\"quorum\":%zu,\"good\":%zu,\"members\":%zu,"
-                 "\"providers\":[",
-        trust.quorum, trust.good, gate_member_count(tool->gate));
+                 "\"proof\":\"%s\",\"proof_block\":%" PRIu64 ",\"providers\":[",
+        trust.quorum, trust.good, gate_member_count(tool->gate), proof_standing_name(trust.proof),
+        trust.proof_block);
     for (size_t i = 0; i < tool->config.providers; i++) {
         struct gate_provider_status status = gate_provider_status(tool->gate, i, now);
         (void)printf("%s{\"health\":\"%s\",\"head\":%" PRIu64 ",\"calls\":%" PRIu64
                      ",\"faults\":%" PRIu64 ",\"disputes\":%" PRIu64 ",\"retry_in_ms\":%" PRIu64
-                     ",\"way\":\"%s\"}",
+                     ",\"way\":\"%s\",\"proofs\":%" PRIu64,
             i == 0 ? "" : ",", provider_health_name(status.health), status.head_number,
             status.calls, status.faults, status.disputes, status.retry_in_ms,
-            reads_way_name(status.way));
+            reads_way_name(status.way), status.proofs);
+        for (size_t j = 0; j < PROOF_FAULTS; j++) {
+            (void)printf(",\"proof_%s\":%" PRIu64, proof_fault_name((enum proof_fault)j),
+                status.proof_faults[j]);
+        }
+        (void)printf("}");
     }
     (void)printf("]}\n");
 }
@@ -287,6 +295,14 @@ static void take_option(struct tool *tool, int option, const char *text)
     case 't':
         tool->http_config.timeout_ms = (uint32_t)strtoul(text, NULL, 10);
         return;
+    case 'T':
+        if (trust_policy_parse(span_of_text(text), &config->trust) != OK) {
+            fail(text, "no trust");
+        }
+        return;
+    case 's':
+        tool->state_file = text;
+        return;
     case 'k':
         if (wg_key_parse(span_of_text(text), &tool->wg_key) != OK) {
             fail(text, "no WireGuard key");
@@ -297,6 +313,38 @@ static void take_option(struct tool *tool, int option, const char *text)
         return;
     default:
         fail("usage", "see the head of gate_tool.c");
+    }
+}
+
+enum {
+    STATE_MAX = 1 << 16,
+};
+
+static void load_state(struct tool *tool)
+{
+    static uint8_t bytes[STATE_MAX];
+    FILE *file = tool->state_file == NULL ? NULL : fopen(tool->state_file, "rb");
+    if (file != NULL) {
+        size_t size = fread(bytes, 1, sizeof bytes, file);
+        (void)fclose(file);
+        enum status status = gate_state_import(tool->gate, clock_now(), span_of(bytes, size));
+        if (status != OK) {
+            fail(tool->state_file, status_text(status));
+        }
+    }
+}
+
+static void save_state(struct tool *tool)
+{
+    static uint8_t bytes[STATE_MAX];
+    FILE *file = tool->state_file == NULL ? NULL : fopen(tool->state_file, "wb");
+    if (file != NULL) {
+        struct writer writer = writer_of(bytes, sizeof bytes);
+        enum status status = gate_state_export(tool->gate, clock_now(), &writer);
+        if (status != OK || fwrite(bytes, 1, writer.size, file) != writer.size ||
+            fclose(file) != 0) {
+            fail(tool->state_file, "cannot be written");
+        }
     }
 }
 
@@ -314,6 +362,7 @@ static void begin(struct tool *tool)
     if (status != OK) {
         fail("gate", status_text(status));
     }
+    load_state(tool);
     status = chain_http_create(&tool->http_config, &tool->http);
     if (status != OK) {
         fail("HTTP", status_text(status));
@@ -330,7 +379,7 @@ int main(int argc, char **argv)
 {
     static struct tool tool;
     int option;
-    while ((option = getopt(argc, argv, "c:a:p:i:g:e:t:k:d:")) != -1) {
+    while ((option = getopt(argc, argv, "c:a:p:i:g:e:t:T:s:k:d:")) != -1) {
         take_option(&tool, option, optarg);
     }
     for (; optind < argc && tool.http_config.provider_count < GATE_PROVIDERS_MAX; optind++) {
@@ -338,6 +387,7 @@ int main(int argc, char **argv)
     }
     begin(&tool);
     run(&tool);
+    save_state(&tool);
     chain_http_destroy(tool.http);
     gate_destroy(tool.gate);
     return 0;
