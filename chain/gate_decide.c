@@ -86,12 +86,17 @@ static enum verdict_reason check_stored_key(
     return wg_key_equal(&reading->wg_key, &claim->wg_key) ? REASON_AUTHORISED : REASON_KEY_MISMATCH;
 }
 
+// A proven owner is known even where the rest, and so the reading, is not.
+static bool names_owner(const struct gate_reading *reading)
+{
+    return reading->kind == VERDICT_YES ||
+           (reading->kind == VERDICT_UNKNOWN && reading->owner_proven);
+}
+
 static enum verdict_reason check_reading(
     const struct gate_reading *reading, const struct gate_claim *claim)
 {
-    bool names_owner =
-        reading->kind == VERDICT_YES || (reading->kind == VERDICT_UNKNOWN && reading->owner_proven);
-    if (names_owner && !eth_address_equal(&reading->owner, &claim->delegation->owner)) {
+    if (names_owner(reading) && !eth_address_equal(&reading->owner, &claim->delegation->owner)) {
         return REASON_OTHER_OWNER;
     }
     if (reading->kind != VERDICT_YES) {
@@ -227,14 +232,18 @@ void gate_explain(struct gate *gate, struct now now, const struct gate_claim *cl
             slot == SIZE_MAX ? REASON_NOT_READ : gate_wallet_judge(gate, now.mono, slot, claim);
     }
     bool by_owner = eth_address_equal(&reading.owner, &delegation->owner);
-    ret[GATE_CHECK_TOKEN] = check_of(reading.reason);
+    bool named = names_owner(&reading);
+    // Revoked is all that is known of it: its owner waits for a proof.
+    bool revoked = reading.kind == VERDICT_NO && reading.reason == REASON_NOT_ACTIVE;
+    enum verdict_reason otherwise = revoked ? REASON_NOT_PROVEN : reading.reason;
+    ret[GATE_CHECK_TOKEN] = check_of(named ? REASON_AUTHORISED : otherwise);
     ret[GATE_CHECK_ACTIVE] = check_of(!exists                      ? reading.reason
                                       : flagged && !reading.active ? REASON_NOT_ACTIVE
                                                                    : REASON_AUTHORISED);
-    ret[GATE_CHECK_OWNER] = check_of(!exists    ? reading.reason
+    ret[GATE_CHECK_OWNER] = check_of(!named     ? otherwise
                                      : by_owner ? REASON_AUTHORISED
                                                 : REASON_OTHER_OWNER);
-    ret[GATE_CHECK_STORED_KEY] = check_of(!exists   ? reading.reason
+    ret[GATE_CHECK_STORED_KEY] = check_of(!exists   ? otherwise
                                           : flagged ? check_stored_key(&reading, claim)
                                                     : REASON_AUTHORISED);
     ret[GATE_CHECK_SIGNATURE] = check_of(signature);

@@ -236,6 +236,7 @@ static void bring_forward(struct gate *gate, size_t slot, uint64_t block_number)
             gate_mark_due(gate, slot, i);
         }
     }
+    gate_proof_on_log(gate, slot, block_number);
 }
 
 static bool same_transfer(const struct gate_transfer *a, const struct gate_transfer *b)

@@ -311,12 +311,12 @@ struct gate_header_ref gate_header_of(struct gate *gate, struct now now, size_t 
 {
     struct gate_proof *proof = gate->proof;
     uint8_t bit = (uint8_t)(1U << prover);
-    for (uint8_t i = 0; i < GATE_HEADERS; i++) {
+    for (size_t i = 0; i < GATE_HEADERS; i++) {
         struct gate_header *header = &proof->headers[i];
         if (header->used && hash256_equal(&header->hash, hash)) {
             header->yes |= bit; // it gave the whole header
             header->agreed = header->agreed || bits(header->yes) >= gate->quorum;
-            return (struct gate_header_ref){.place = i, .generation = header->generation};
+            return (struct gate_header_ref){.place = (uint8_t)i, .generation = header->generation};
         }
     }
     size_t place = place_for_header(gate);
@@ -655,6 +655,14 @@ void gate_proof_on_word(struct gate *gate, size_t slot, size_t provider, struct 
         !eth_address_equal(&answer->value.owner, &row->proven.owner) &&
         answer->block_number > row->proven.block_number &&
         mono_since(row->proven.read_at, now) >= GATE_PROOF_RETRY_MS) {
+        row->due = true;
+    }
+}
+
+void gate_proof_on_log(struct gate *gate, size_t slot, uint64_t block_number)
+{
+    struct gate_row *row = gate->proof == NULL ? NULL : &gate->proof->rows[slot];
+    if (row != NULL && row->proven.block_number < block_number) {
         row->due = true;
     }
 }

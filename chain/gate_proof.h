@@ -147,6 +147,8 @@ void gate_proof_network_change(struct gate *gate, struct now now);
 // A provider's word on a token was stored: if it is newer than the proof and differs, the next
 // proof is brought forward.
 void gate_proof_on_word(struct gate *gate, size_t slot, size_t provider, struct mono now);
+// A log of that block names the token: a proof of an older one is not enough any more.
+void gate_proof_on_log(struct gate *gate, size_t slot, uint64_t block_number);
 bool gate_proof_active(const struct gate *gate); // proofs are demanded
 // What is proven of the token's owner and counts now, or NULL.
 const struct gate_shown *gate_proof_of(const struct gate *gate, size_t slot, struct mono now);

@@ -214,6 +214,39 @@ static void flag_and_key_need_the_quorum_and_an_owner_both_agree_on(void **)
     assert_reading(8, VERDICT_UNKNOWN, REASON_NOT_PROVEN);
 }
 
+static void assert_check(
+    uint64_t id, uint8_t owner, enum gate_check_kind check, enum verdict_reason reason)
+{
+    struct delegation delegation = model_delegation(&model, id, owner, NODE);
+    struct gate_claim claim = {.delegation = &delegation, .sequence = 1};
+    struct gate_check checks[GATE_CHECKS];
+    gate_explain(model.gate, model.now, &claim, checks);
+    assert_string_equal(verdict_reason_name(checks[check].reason), verdict_reason_name(reason));
+}
+
+static void an_explanation_keeps_owner_and_flag_apart(void **)
+{
+    begin_with(3, PROFILE_DSTACK_ACCESS);
+    watch(7);
+    watch(8);
+    enrol();
+    lie(0, MALLORY);
+    model_advance(&model, 12000);
+    assert_check(7, ALICE, GATE_CHECK_TOKEN, REASON_AUTHORISED);
+    assert_check(7, ALICE, GATE_CHECK_OWNER, REASON_AUTHORISED);
+    assert_check(7, ALICE, GATE_CHECK_ACTIVE, REASON_CONTRADICTED);
+    assert_check(7, MALLORY, GATE_CHECK_OWNER, REASON_OTHER_OWNER);
+    for (size_t i = 0; i < 3; i++) {
+        model.providers[i].lies = false;
+    }
+    model_token(&model, 7)->active = false;
+    forge(0, FORGE_REFUSE);
+    model_advance(&model, 40000);
+    assert_check(7, ALICE, GATE_CHECK_ACTIVE, REASON_NOT_ACTIVE);
+    assert_check(7, ALICE, GATE_CHECK_OWNER, REASON_NOT_PROVEN);
+    assert_check(7, ALICE, GATE_CHECK_TOKEN, REASON_NOT_PROVEN);
+}
+
 static void each_way_to_lie_is_told_apart(void **)
 {
     static const struct {
@@ -466,6 +499,7 @@ int main(void)
         PROOF_TEST(one_token_does_not_show_the_place),
         PROOF_TEST(what_all_say_but_for_the_block_is_no_match_for_a_proof),
         PROOF_TEST(flag_and_key_need_the_quorum_and_an_owner_both_agree_on),
+        PROOF_TEST(an_explanation_keeps_owner_and_flag_apart),
         PROOF_TEST(each_way_to_lie_is_told_apart),
         PROOF_TEST(one_of_three_cannot_enrol_a_state_of_its_own),
         PROOF_TEST(without_proofs_nobody_new_is_admitted),
