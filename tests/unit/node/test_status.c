@@ -126,7 +126,9 @@ static void questions_have_answers(void **)
 static void a_record_is_judged_without_a_peer(void **)
 {
     world->model.enumerable = false;
-    world->model.no_logs = true; // nor are there Transfer logs to find the token by
+    for (size_t i = 0; i < MODEL_PROVIDERS_MAX; i++) {
+        world->model.providers[i].no_logs = true; // nor Transfer logs to find the token by
+    }
     size_t a = world_join(world, (struct world_options){.first = true});
     world_transfer(world, 500, 5);
     size_t b = world_add(world, (struct world_options){.token = 500, .wallet = 5});
