@@ -40,10 +40,22 @@ enum trust_policy {
 const char *trust_policy_name(enum trust_policy policy);
 enum status trust_policy_parse(struct span text, enum trust_policy *ret);
 
+// How settled a block must be for what it grants. What it takes away counts on `latest` always.
+enum grant_tag {
+    GRANT_LATEST = 0,
+    GRANT_SAFE,
+    GRANT_FINALIZED,
+};
+
+// "latest", "safe", "finalized". Static storage. The second: ERR_MALFORMED for another name.
+const char *grant_tag_name(enum grant_tag tag);
+enum status grant_tag_parse(struct span text, enum grant_tag *ret);
+
 struct gate_config {
     struct network network;
     enum contract_profile profile;
     enum trust_policy trust;
+    enum grant_tag grant;
     size_t providers;            // 0 .. GATE_PROVIDERS_MAX; with 0 every reading is unknown
     size_t tokens_max;           // watched, refreshed or remembered for their floors; >= 1
     size_t members_max;          // tokens that enumeration may find; 0 = never enumerate
@@ -111,6 +123,7 @@ enum verdict_kind {
     X(REASON_WALLETS_FULL, VERDICT_UNKNOWN, "this node asks about as many wallets as it may")      \
     X(REASON_NOT_PROVEN, VERDICT_UNKNOWN, "its owner has not been proven lately")                  \
     X(REASON_CONTRADICTED, VERDICT_UNKNOWN, "the RPC providers contradict a proof")                \
+    X(REASON_NOT_SETTLED, VERDICT_UNKNOWN, "its block is too young for the configured `grant`")    \
     X(REASON_TABLE_FULL, VERDICT_UNKNOWN, "this node watches as many tokens as it may")
 
 #define VERDICT_REASON_ENTRY(name, kind, text) name,
@@ -278,6 +291,7 @@ bool proof_demanded(enum proof_standing standing);
 
 struct gate_trust {
     enum trust_level level;    // at work now
+    enum grant_tag grant;      // as configured
     enum trust_policy policy;  // as configured
     enum proof_standing proof; // PROOF_OFF unless the policy is proof
     uint64_t proof_block;      // newest block under which owners were proven; 0 = none
@@ -469,6 +483,13 @@ struct token_id gate_member(const struct gate *gate, size_t index);
 enum contract_profile gate_profile(const struct gate *gate);
 
 struct gate_trust gate_trust(const struct gate *gate);
+
+// How long fewer than k providers have been good; 0 while there are k.
+uint64_t gate_without_quorum_ms(const struct gate *gate, struct now now);
+
+// How long ago a quorum last said anything about the token. ERR_NOT_FOUND: it never did.
+enum status gate_last_check_ms(
+    const struct gate *gate, const struct token_id *token, struct now now, uint64_t *ret);
 struct gate_provider_status gate_provider_status(
     const struct gate *gate, size_t provider, struct now now);
 

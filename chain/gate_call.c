@@ -123,6 +123,7 @@ static bool next_for_provider(
            (next_reask(gate, provider, now, call) || gate_header_call(gate, provider, call) ||
                next_tokens(gate, provider, now, call) ||
                gate_proof_call(gate, provider, now, call) ||
+               gate_grant_call(gate, provider, tokens_max(gate, provider), call) ||
                gate_wallet_call(gate, provider, now, call) ||
                gate_logs_call(gate, provider, call) ||
                gate_enumeration_call(gate, provider, now, call));
@@ -148,6 +149,7 @@ size_t gate_call_reads(const struct gate_inflight *call)
     switch (call->kind) {
     case CALL_TOKENS:
     case CALL_REASK_TOKENS:
+    case CALL_GRANT:
         return call->with_access ? 2U * call->count : call->count;
     case CALL_INTERFACE:
         return 2;
@@ -174,7 +176,7 @@ size_t gate_call_reads(const struct gate_inflight *call)
 
 const struct rpc_block *gate_call_pin(const struct gate_inflight *call)
 {
-    return call->kind == CALL_REASK_TOKENS ? &call->pin : NULL;
+    return call->kind == CALL_REASK_TOKENS || call->kind == CALL_GRANT ? &call->pin : NULL;
 }
 
 static void write_call(struct gate *gate, const struct gate_inflight *call, struct writer *writer)
@@ -197,6 +199,7 @@ static void write_call(struct gate *gate, const struct gate_inflight *call, stru
         return;
     case CALL_TOKENS:
     case CALL_REASK_TOKENS:
+    case CALL_GRANT:
         write_tokens(gate, call, &reads);
         return;
     case CALL_REASK_BLOCK:
@@ -257,6 +260,7 @@ static size_t reply_max(const struct gate_inflight *call)
         return HEADS_REPLY_MAX + (size_t)GATE_PROOF_SLOTS * SLOT_REPLY_MAX;
     case CALL_TOKENS:
     case CALL_REASK_TOKENS:
+    case CALL_GRANT:
     case CALL_MEMBERS:
         return frame + (size_t)call->count * GATE_REPLY_PER_TOKEN;
     case CALL_HISTORY_HEAD:
@@ -330,7 +334,9 @@ static void begin_call(struct gate *gate, struct gate_inflight *call)
     call->way = provider->way;
     call->step = 0;
     call->with_access = gate->profile != PROFILE_ERC721;
-    call->pin = rpc_block_of_hash(&gate->providers[call->disputer].reask.block_hash);
+    call->pin = call->kind == CALL_GRANT
+                    ? gate_grant_block(gate)
+                    : rpc_block_of_hash(&gate->providers[call->disputer].reask.block_hash);
 }
 
 bool gate_next_call(struct gate *gate, struct now now, struct gate_call *ret)
@@ -460,6 +466,7 @@ void gate_on_deadline(struct gate *gate, struct now now)
         if (mono_due(provider->poll_due, now.mono)) {
             provider->poll_due = mono_add(now.mono, gate_draw_pause_ms(gate));
             mark_poll(gate, i);
+            gate_grant_ask_again(gate, i);
             polled = true;
         }
         if (provider->backing_off && mono_due(provider->retry_at, now.mono)) {
@@ -474,6 +481,7 @@ void gate_on_deadline(struct gate *gate, struct now now)
     gate_enumeration_on_deadline(gate, now);
     gate_proof_on_deadline(gate, now);
     gate_logs_on_deadline(gate, now);
+    gate_note_quorum(gate, now.mono);
     if (polled) {
         gate_review_all(gate, now.mono);
         gate_wallet_review_all(gate, now.mono);

@@ -163,7 +163,7 @@ static struct mono verdict_end(
 }
 
 // What the chain and the floors say of a claim that holds by itself.
-static enum verdict_reason check_seat(const struct gate_seat *seat,
+static enum verdict_reason check_seat(const struct gate *gate, const struct gate_seat *seat,
     const struct gate_reading *reading, const struct gate_claim *claim)
 {
     enum verdict_reason by_chain = check_reading(reading, claim);
@@ -171,7 +171,12 @@ static enum verdict_reason check_seat(const struct gate_seat *seat,
         return by_chain;
     }
     enum verdict_reason by_floors = check_floors(seat, claim);
-    return by_floors == REASON_AUTHORISED ? by_chain : by_floors;
+    if (by_floors != REASON_AUTHORISED) {
+        return by_floors;
+    }
+    bool settled = gate->config.grant == GRANT_LATEST || seat->granted ||
+                   delegation_is_tombstone(claim->delegation);
+    return by_chain == REASON_AUTHORISED && !settled ? REASON_NOT_SETTLED : by_chain;
 }
 
 struct verdict gate_decide(struct gate *gate, struct now now, const struct gate_claim *claim)
@@ -185,7 +190,7 @@ struct verdict gate_decide(struct gate *gate, struct now now, const struct gate_
     bool asks = false;
     enum verdict_reason reason = check_delegation(gate, claim, at_ms / 1000, &asks);
     if (reason == REASON_AUTHORISED) {
-        reason = check_seat(seat, &reading, claim);
+        reason = check_seat(gate, seat, &reading, claim);
     }
     if (reason == REASON_AUTHORISED && asks && slot != SIZE_MAX) {
         reason = gate_wallet_judge(gate, now.mono, slot, claim);
@@ -197,7 +202,8 @@ struct verdict gate_decide(struct gate *gate, struct now now, const struct gate_
     }
     struct verdict verdict = verdict_of(delegation, reason);
     verdict.owner = reading.owner;
-    if (verdict.kind == VERDICT_UNKNOWN && reason != REASON_KIND) {
+    // What has yet to settle was not yes before: there is nothing that grace could prolong.
+    if (verdict.kind == VERDICT_UNKNOWN && reason != REASON_KIND && reason != REASON_NOT_SETTLED) {
         verdict.grace_left_ms = grace_left(gate, seat, delegation, at_ms);
     }
     if (verdict.kind == VERDICT_YES || verdict.grace_left_ms != 0) {
@@ -286,6 +292,8 @@ static const char *next_step(enum verdict_reason reason)
         return "; the key in the contract and the node's must be the same";
     case REASON_KEY_TAKEN:
         return "; run `deedmesh keygen` there, no two nodes may share a key";
+    case REASON_NOT_SETTLED:
+        return "; it will be old enough in a while, or set `grant = latest`";
     case REASON_NOT_READ:
         return "; it will be in a moment";
     case REASON_NO_PROVIDER:

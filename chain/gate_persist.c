@@ -5,17 +5,20 @@
 //   "DMGT" | version u8 = 2 | chain id u64 | contract 20 | profile u8 | head ms u64
 //   pinned u8 | place 32 | code hash 32 | implementation 32 | count u16
 //   count x ( token 32 | owner 20 | owner seen s u64 | epoch min s u64
-//             | taken u8 | epoch s u64 | node key 32 | sequence u64 | last yes ms u64 )
+//             | flags u8 | epoch s u64 | node key 32 | sequence u64 | last yes ms u64 )
 //
 // Version 1 has no pin (from `pinned` on up to the count) and is still read. Without a pin, as
-// where owners were never proven, its fields are zeroes. A seat that is not taken has zeroes from
-// the epoch on. The head is the newest that a quorum has
-// shown, moved along to the moment of the export: validity is never judged by an earlier time.
+// where owners were never proven, its fields are zeroes. Flags: 1 the seat is taken, 2 its owner
+// has been seen at the grant tag. A seat that is not taken has zeroes from the epoch on. The head
+// is the newest that a quorum has shown, moved along to the moment of the export: validity is never
+// judged by an earlier time.
 #include "chain/gate_state.h"
 
 #include <string.h>
 
 enum {
+    FLAG_TAKEN = 1,
+    FLAG_GRANTED = 2,
     VERSION = 2,
     VERSION_WITHOUT_PIN = 1,
     PIN_SIZE = 1 + 3 * 32,
@@ -61,7 +64,8 @@ static void write_entry(struct writer *writer, const struct gate_token *token)
     write_bytes(writer, seat->owner.bytes, sizeof seat->owner.bytes);
     write_u64(writer, seat->owner_seen_s);
     write_u64(writer, seat->epoch_min_s);
-    write_u8(writer, seat->taken ? 1 : 0);
+    write_u8(
+        writer, (uint8_t)((seat->taken ? FLAG_TAKEN : 0) | (seat->granted ? FLAG_GRANTED : 0)));
     write_u64(writer, seat->epoch_s);
     write_bytes(writer, seat->node_key.bytes, sizeof seat->node_key.bytes);
     write_u64(writer, seat->sequence);
@@ -122,8 +126,9 @@ static void read_entry(struct reader *reader, uint64_t head_ms, struct entry *re
     read_bytes(reader, seat->owner.bytes, sizeof seat->owner.bytes);
     seat->owner_seen_s = read_u64(reader);
     seat->epoch_min_s = read_u64(reader);
-    uint8_t taken = read_u8(reader);
-    seat->taken = taken == 1;
+    uint8_t flags = read_u8(reader);
+    seat->taken = (flags & FLAG_TAKEN) != 0;
+    seat->granted = (flags & FLAG_GRANTED) != 0;
     seat->epoch_s = read_u64(reader);
     read_bytes(reader, seat->node_key.bytes, sizeof seat->node_key.bytes);
     seat->sequence = read_u64(reader);
@@ -133,7 +138,7 @@ static void read_entry(struct reader *reader, uint64_t head_ms, struct entry *re
     }
     bool empty = seat->epoch_s == 0 && node_key_is_zero(&seat->node_key) && seat->sequence == 0 &&
                  seat->last_yes_ms == 0;
-    if (taken > 1 || (!seat->taken && !empty)) {
+    if (flags > (FLAG_TAKEN | FLAG_GRANTED) || (!seat->taken && !empty)) {
         reader_fail(reader, ERR_NOT_CANONICAL);
     } else if (seat->last_yes_ms > head_ms) {
         reader_fail(reader, ERR_MALFORMED); // a yes needs a head: grace cannot be made longer

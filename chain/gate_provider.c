@@ -174,6 +174,15 @@ bool gate_provider_open(const struct gate_provider *provider, size_t in_flight, 
     return mono_due(provider->retry_at, now) && in_flight < most;
 }
 
+void gate_note_quorum(struct gate *gate, struct mono now)
+{
+    bool lost = gate_trust(gate).level == TRUST_NONE;
+    if (lost && !gate->quorum_lost) {
+        gate->quorum_lost_at = now;
+    }
+    gate->quorum_lost = lost;
+}
+
 static void add_u32(uint32_t *sum, size_t value)
 {
     *sum = value > UINT32_MAX - *sum ? UINT32_MAX : *sum + (uint32_t)value;

@@ -345,7 +345,12 @@ void gate_review(struct gate *gate, size_t slot, struct mono now)
         .stored_key = reading.stored_key,
         .wg_key = reading.wg_key,
     };
+    gate_grant_review(gate, token, &reading);
     bool owner_changed = review_owner(gate, slot, &reading, now);
+    if (reading.kind != VERDICT_UNKNOWN && reading.age_ms <= now.ms) {
+        token->was_read = true;
+        token->read_at = (struct mono){.ms = now.ms - reading.age_ms};
+    }
     bool changed = token->kind != reading.kind || token->reason != reading.reason ||
                    !gate_values_equal(gate, &token->value, &value);
     if (reading.kind == VERDICT_YES && token->kind != VERDICT_YES) {

@@ -110,9 +110,8 @@ static enum contract_profile profile_word(const struct gate_value *value)
     return PROFILE_DETECT;
 }
 
-// The token's value in an aggregate; false if it must be read again, alone.
-static bool read_value(const struct aggregate *aggregate, size_t index, size_t reads_each,
-    bool alone, struct gate_value *ret)
+bool gate_read_value(const struct aggregate *aggregate, size_t index, size_t reads_each, bool alone,
+    struct gate_value *ret)
 {
     *ret = (struct gate_value){.kind = ANSWER_NONE};
     bool success = false;
@@ -366,7 +365,7 @@ static void take_tokens(struct gate *gate, struct now now, const struct gate_inf
         if (own_gas && take_unread(gate, call, i, aggregate, reads_each, now.mono)) {
             continue;
         }
-        if (read_value(aggregate, i, reads_each, own_gas || call->count == 1, &value)) {
+        if (gate_read_value(aggregate, i, reads_each, own_gas || call->count == 1, &value)) {
             store_value(gate, call, i, aggregate, &value, now.mono);
             continue;
         }
@@ -404,6 +403,7 @@ static enum rpc_form form_of(enum call_kind kind)
     case CALL_CODE_AGGREGATOR:
     case CALL_TOKENS:
     case CALL_REASK_TOKENS:
+    case CALL_GRANT:
     case CALL_INTERFACE:
     case CALL_MEMBERS:
     case CALL_WALLET:
@@ -431,6 +431,8 @@ static void abandon(struct gate *gate, struct now now, const struct gate_infligh
         break;
     case CALL_REASK_BLOCK:
         reask->count = 0;
+        break;
+    case CALL_GRANT: // with the next poll
         break;
     case CALL_INTERFACE:
     case CALL_MEMBERS:
@@ -520,6 +522,8 @@ static void on_refused_batch(struct gate *gate, const struct gate_inflight *call
     gate_provider_refused_batch(gate, call->provider, gate_call_reads(call));
     if (call->kind == CALL_INTERFACE || call->kind == CALL_MEMBERS) {
         gate_enumeration_again(gate, call);
+    } else if (call->kind == CALL_GRANT) {
+        gate_grant_ask_again(gate, call->provider);
     } else {
         read_again(gate, call, 0);
     }
@@ -549,7 +553,7 @@ static bool take_frame(struct gate *gate, struct now now, const struct gate_infl
         gate_provider_refused(gate, call->provider, now, PROVIDER_WRONG_CHAIN);
         return false;
     }
-    if (gate_head_fresh(gate, aggregate->block_time_s, now)) {
+    if (call->kind == CALL_GRANT || gate_head_fresh(gate, aggregate->block_time_s, now)) {
         return true;
     }
     provider->head_number = aggregate->block_number;
@@ -571,6 +575,10 @@ static void on_aggregate(struct gate *gate, struct now now, const struct gate_in
         return;
     }
     if (!take_frame(gate, now, call, aggregate)) {
+        return;
+    }
+    if (call->kind == CALL_GRANT) {
+        gate_grant_take(gate, call, aggregate);
         return;
     }
     provider->failures = 0;
@@ -714,6 +722,7 @@ static void on_result(struct gate *gate, struct now now, const struct gate_infli
         return;
     case CALL_TOKENS:
     case CALL_REASK_TOKENS:
+    case CALL_GRANT:
     case CALL_INTERFACE:
     case CALL_MEMBERS:
         on_aggregate_answer(gate, now, call, answer, reply);
@@ -812,7 +821,9 @@ void gate_on_reply(struct gate *gate, struct now now, uint64_t id, const struct 
         if (call->kind == CALL_TOKENS) {
             mark_reads(gate, call, false);
         }
-        if (!take_reply(gate, now, call, &bounded)) {
+        bool done = take_reply(gate, now, call, &bounded);
+        gate_note_quorum(gate, now.mono);
+        if (!done) {
             call->used = true;
             if (call->kind == CALL_TOKENS) {
                 mark_reads(gate, call, true);

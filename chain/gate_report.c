@@ -58,6 +58,7 @@ const char *verdict_reason_name(enum verdict_reason reason)
         [REASON_WALLETS_FULL] = "wallets_full",
         [REASON_NOT_PROVEN] = "not_proven",
         [REASON_CONTRADICTED] = "contradicted",
+        [REASON_NOT_SETTLED] = "not_settled",
         [REASON_TABLE_FULL] = "table_full",
     };
     return names[reason];
@@ -291,6 +292,7 @@ enum contract_profile gate_profile(const struct gate *gate)
 struct gate_trust gate_trust(const struct gate *gate)
 {
     struct gate_trust trust = {.level = TRUST_NONE,
+        .grant = gate->config.grant,
         .policy = gate->config.trust,
         .proof = gate->proof != NULL ? gate->proof->standing : PROOF_OFF,
         .proof_block = gate->proof != NULL ? gate->proof->block : 0,
@@ -305,6 +307,22 @@ struct gate_trust gate_trust(const struct gate *gate)
                                                 : TRUST_QUORUM;
     }
     return trust;
+}
+
+uint64_t gate_without_quorum_ms(const struct gate *gate, struct now now)
+{
+    return gate->quorum_lost ? mono_since(gate->quorum_lost_at, now.mono) : 0;
+}
+
+enum status gate_last_check_ms(
+    const struct gate *gate, const struct token_id *token, struct now now, uint64_t *ret)
+{
+    size_t slot = gate_slot_find(gate, token);
+    if (slot == SIZE_MAX || !gate->tokens[slot].was_read) {
+        return ERR_NOT_FOUND;
+    }
+    *ret = mono_since(gate->tokens[slot].read_at, now.mono);
+    return OK;
 }
 
 struct gate_provider_status gate_provider_status(

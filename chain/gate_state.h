@@ -104,6 +104,7 @@ struct gate_seat {
     struct eth_address owner;
     uint64_t owner_seen_s; // newest head that showed this owner
     uint64_t epoch_min_s;  // after a change of owner: epochs up to this are refused; 0 = none
+    bool granted;          // `owner` has been seen at the grant tag by a quorum
     bool taken;            // the next four hold
     uint64_t epoch_s;
     struct node_key node_key;
@@ -120,8 +121,12 @@ struct gate_token {
     bool used;
     bool watched;
     bool refreshing;
-    bool changed;       // an event is due
-    bool owner_changed; // and says this
+    bool changed;        // an event is due
+    bool owner_changed;  // and says this
+    bool was_read;       // read_at holds
+    uint8_t grant_seen;  // bit mask: providers that named the owner at the grant tag
+    uint8_t grant_asked; // bit mask: those that were asked since their last poll
+    struct mono read_at; // of the oldest answer of the last reading that was a yes or a no
     struct mono used_at;
     uint64_t known_since_s; // a change of owner later than this would have been noticed, or missed
     struct gate_seat seat;
@@ -137,6 +142,7 @@ enum call_kind {
     CALL_TOKENS,       // aggregate over `refs`
     CALL_REASK_BLOCK,  // hash of the block on which a provider contradicts others
     CALL_REASK_TOKENS, // aggregate over `refs`, pinned to that block
+    CALL_GRANT,        // reads of `refs` at the grant tag
     CALL_INTERFACE,    // supportsInterface(ERC721Enumerable), totalSupply
     CALL_MEMBERS,      // tokenByIndex or ownerOf from `first` on, `count` of them
     CALL_WALLET,       // question `first` about a signature
@@ -157,7 +163,7 @@ struct gate_inflight {
     enum reads_way way;
     uint16_t step;
     struct reads_answers *answers; // READS_SERIES: of the steps so far, owned
-    struct rpc_block pin;          // CALL_REASK_TOKENS
+    struct rpc_block pin;          // CALL_REASK_TOKENS, CALL_GRANT
     struct mono sent_at;
     uint64_t id;
     enum call_kind kind;
@@ -420,6 +426,8 @@ struct gate {
     struct mono head_confirmed_at;
     bool has_head;  // head_ms and head_at hold
     bool head_live; // a quorum of this process has confirmed one
+    bool quorum_lost;
+    struct mono quorum_lost_at;
     struct gate_token *tokens;
     struct gate_answer *answers; // tokens_max rows of config.providers
     struct gate_detail *details; // config.details: one for each answer. Else NULL
@@ -498,6 +506,25 @@ void gate_meter_hour(
     const struct gate_provider *provider, struct mono now, struct gate_provider_status *ret);
 void gate_meter_reply(struct gate_provider *provider, struct mono now, struct mono sent_at,
     const struct rpc_reply *reply);
+
+// The number of providers that are good has changed, or may have.
+void gate_note_quorum(struct gate *gate, struct mono now);
+
+// gate_grant.c
+struct rpc_block gate_grant_block(const struct gate *gate);
+bool gate_grant_call(
+    struct gate *gate, size_t provider, size_t tokens_max, struct gate_inflight *call);
+void gate_grant_ask_again(struct gate *gate, size_t provider);
+void gate_grant_take(
+    struct gate *gate, const struct gate_inflight *call, const struct aggregate *aggregate);
+void gate_grant_review(
+    struct gate *gate, struct gate_token *token, const struct gate_reading *reading);
+
+// gate_reply.c
+// The token's value among reads of which each token has `reads_each`; false if it must be read
+// again, alone.
+bool gate_read_value(const struct aggregate *aggregate, size_t index, size_t reads_each, bool alone,
+    struct gate_value *ret);
 
 // gate_call.c
 // How many reads of contracts the call consists of; 0: it is of another kind.

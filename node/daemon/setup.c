@@ -232,6 +232,7 @@ static void fill_gate_config(const struct daemon *daemon, struct gate_config *re
         .profile = manifest->profile,
         .trust = config->trust,
         .registry = config->registry,
+        .grant = config->grant,
         .providers = daemon->rpc_count,
         .poll_ms = config->poll_ms != 0 ? config->poll_ms : manifest->poll_s * 1000,
         .grace_ms = config->has_grace ? config->grace_ms : manifest->grace_s * 1000,

@@ -249,6 +249,11 @@ static enum status parse_registry(struct parser *parser, const char *value)
     return OK;
 }
 
+static enum status parse_grant(struct parser *parser, const char *value)
+{
+    return grant_tag_parse(span_of_text(value), &parser->config.grant);
+}
+
 static enum status parse_poll(struct parser *parser, const char *value)
 {
     uint32_t seconds = 0;
@@ -347,6 +352,7 @@ static const struct key keys[] = {
     {"chain", "rpc", true, parse_rpc, "at most 8 lines"},
     {"chain", "allow_http", false, parse_allow_http, "yes or no"},
     {"chain", "trust", false, parse_trust, "single, quorum or proof"},
+    {"chain", "grant", false, parse_grant, "latest, safe or finalized"},
     {"chain", "delegate_registry", false, parse_registry, "off, on, or the registry's address"},
     {"chain", "poll", false, parse_poll, "2 to 30 seconds"},
     {"chain", "grace", false, parse_grace, "0 to 3600 seconds"},

@@ -79,6 +79,7 @@ struct config {
     char rpcs[CONFIG_RPCS_MAX][CONFIG_URL_SIZE]; // none = those that the manifest suggests
     size_t rpcs_count;
     enum trust_policy trust;
+    enum grant_tag grant;
     bool delegate_registry;      // a delegate of the owner may sign, too (delegate.xyz, version 2)
     struct eth_address registry; // where it stands
     bool allow_http;             // plain http to a host that is not loopback

@@ -4,8 +4,8 @@
 // decides about a claim to each, and prints a JSON line whenever something changes.
 //
 //     gate_tool -c CHAIN_ID -a CONTRACT [-p PROFILE] [-i POLL_MS] [-g GRACE_MS] [-k WG_KEY]
-//               [-e MEMBERS_MAX] [-t TIMEOUT_MS] [-T TRUST] [-s STATE_FILE] -d
-//               TOKEN:OWNER_SECRET... URL...
+//               [-e MEMBERS_MAX] [-t TIMEOUT_MS] [-T TRUST] [-s STATE_FILE] [-G GRANT_TAG]
+//               -d TOKEN:OWNER_SECRET... URL...
 //
 // A claim is a delegation signed here by OWNER_SECRET, as the token's owner would. Lines on
 // standard input: "status" prints trust and providers, "refresh TOKEN" asks at once, "network"
@@ -292,6 +292,11 @@ static void take_option(struct tool *tool, int option, const char *text)
     case 'e':
         config->members_max = strtoul(text, NULL, 10);
         return;
+    case 'G':
+        if (grant_tag_parse(span_of_text(text), &config->grant) != OK) {
+            fail(text, "no grant tag");
+        }
+        return;
     case 't':
         tool->http_config.timeout_ms = (uint32_t)strtoul(text, NULL, 10);
         return;
@@ -379,7 +384,7 @@ int main(int argc, char **argv)
 {
     static struct tool tool;
     int option;
-    while ((option = getopt(argc, argv, "c:a:p:i:g:e:t:T:s:k:d:")) != -1) {
+    while ((option = getopt(argc, argv, "c:a:p:i:g:e:t:T:s:G:k:d:")) != -1) {
         take_option(&tool, option, optarg);
     }
     for (; optind < argc && tool.http_config.provider_count < GATE_PROVIDERS_MAX; optind++) {

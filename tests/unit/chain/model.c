@@ -334,8 +334,12 @@ static bool pin_block(struct execution *run, json_t *name)
 {
     json_t *pin = json_object_get(name, "blockHash");
     if (pin == NULL) {
-        assert_string_equal(json_string_value(name), "latest");
-        return true;
+        bool safe = strcmp(json_string_value(name), "safe") == 0;
+        bool finalized = strcmp(json_string_value(name), "finalized") == 0;
+        assert_true(safe || finalized || strcmp(json_string_value(name), "latest") == 0);
+        run->block -= safe ? MODEL_SAFE_BLOCKS : finalized ? MODEL_FINALIZED_BLOCKS : 0;
+        run->provider->tagged += safe || finalized ? 1 : 0;
+        return !(safe || finalized) || !run->provider->no_tags;
     }
     struct bytes hash = bytes_of_hex(json_string_value(pin));
     assert_int_equal(hash.size, 32);
@@ -513,9 +517,12 @@ static bool answer_method(struct model *model, struct model_provider *provider, 
     }
     if (strcmp(method, "eth_getBlockByNumber") == 0) {
         const char *name = json_string_value(json_array_get(params, 0));
-        bool latest = strcmp(name, "latest") == 0;
-        answer_block(model, provider,
-            latest ? head_of(model, provider) : (uint64_t)strtoull(name, NULL, 16), ret);
+        uint64_t head = head_of(model, provider);
+        uint64_t block = strcmp(name, "latest") == 0      ? head
+                         : strcmp(name, "safe") == 0      ? head - MODEL_SAFE_BLOCKS
+                         : strcmp(name, "finalized") == 0 ? head - MODEL_FINALIZED_BLOCKS
+                                                          : (uint64_t)strtoull(name, NULL, 16);
+        answer_block(model, provider, block, ret);
         return true;
     }
     if (strcmp(method, "eth_getBlockByHash") == 0) {

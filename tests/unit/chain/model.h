@@ -22,6 +22,11 @@ enum {
     NODE = 7,
 };
 
+enum {
+    MODEL_SAFE_BLOCKS = 10, // behind the head
+    MODEL_FINALIZED_BLOCKS = 30,
+};
+
 enum model_fault {
     FAULT_NONE,
     FAULT_DEAD,       // no connection
@@ -129,10 +134,12 @@ struct model_provider {
     bool no_code;
     bool no_aggregator;
     size_t batch_max;     // items of a batch that it takes; 0 = any number, 1 = none
+    bool no_tags;         // does not know safe and finalized
     bool hates_pages;     // refuses a batch by a page with status 400
     size_t limited_reads; // a batch of more items is rate-limited; 0 = none is
     bool moves;           // a block comes within each batch
     uint64_t batches;
+    uint64_t tagged; // calls at safe or finalized
     bool frozen;
     uint64_t frozen_block;
     uint64_t lag_blocks;
