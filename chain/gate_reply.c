@@ -516,10 +516,9 @@ static void on_fault(struct gate *gate, struct now now, const struct gate_inflig
     gate_provider_failed(gate, call->provider, now.mono, reply);
 }
 
-// The provider takes no batch of that size, or none at all: the same again in smaller ones.
-static void on_refused_batch(struct gate *gate, const struct gate_inflight *call)
+// The same again, in the way that the provider is read by now.
+static void again_another_way(struct gate *gate, const struct gate_inflight *call)
 {
-    gate_provider_refused_batch(gate, call->provider, gate_call_reads(call));
     if (call->kind == CALL_INTERFACE || call->kind == CALL_MEMBERS) {
         gate_enumeration_again(gate, call);
     } else if (call->kind == CALL_GRANT) {
@@ -527,6 +526,13 @@ static void on_refused_batch(struct gate *gate, const struct gate_inflight *call
     } else {
         read_again(gate, call, 0);
     }
+}
+
+// The provider takes no batch of that size, or none at all: the same again in smaller ones.
+static void on_refused_batch(struct gate *gate, const struct gate_inflight *call)
+{
+    gate_provider_refused_batch(gate, call->provider, gate_call_reads(call));
+    again_another_way(gate, call);
 }
 
 static void on_rate_limit(struct gate *gate, struct now now, const struct gate_inflight *call,
@@ -610,7 +616,7 @@ static void on_aggregate_answer(struct gate *gate, struct now now, const struct 
     }
     if (answer->size == 0) { // no code there: the aggregator is gone, or never was
         gate_provider_aggregates(gate, call->provider, false);
-        on_refused_batch(gate, call);
+        again_another_way(gate, call);
         return;
     }
     enum status status =

@@ -236,6 +236,24 @@ static void one_that_gets_the_aggregator_is_read_by_it(void **)
     assert_all_owned();
 }
 
+// However small the call that finds it gone.
+static void a_lost_aggregator_is_no_refused_batch(void **)
+{
+    begin(PROFILE_DSTACK_ACCESS, 0);
+    for (size_t i = 0; i < 3; i++) {
+        model.providers[i].no_aggregator = false;
+    }
+    struct token_id token = token_id_of_u64(7);
+    assert_int_equal(gate_watch(model.gate, &token, model.now), OK);
+    model_advance(&model, 1000);
+    for (size_t i = 0; i < 3; i++) {
+        model.providers[i].no_aggregator = true;
+    }
+    model_advance(&model, 6000);
+    assert_string_equal(reads_way_name(status_of(0).way), "batch");
+    assert_reading(7, VERDICT_YES, REASON_AUTHORISED);
+}
+
 static void another_chain_is_noticed_at_the_next_answer(void **)
 {
     static const size_t batches[] = {0, 1};
@@ -266,6 +284,7 @@ int main(void)
         WAYS_TEST(reads_of_no_certain_block_accuse_nobody),
         WAYS_TEST(members_are_found_without_the_aggregator),
         WAYS_TEST(one_that_gets_the_aggregator_is_read_by_it),
+        WAYS_TEST(a_lost_aggregator_is_no_refused_batch),
         WAYS_TEST(another_chain_is_noticed_at_the_next_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
