@@ -109,6 +109,16 @@ static const char ping_details[] =
     "PEER is a token or an overlay address. Exit status: 0 the last answer came directly,\n"
     "1 it came through a relay, 2 there was none.";
 
+static const char info_details[] =
+    "NODE is a node id in the contract, a node key (64 hex digits) or a WireGuard key (base64).\n"
+    "Needs no daemon and no keys.";
+
+static const char verify_details[] =
+    "Asks the RPC providers and the DHT itself, without the daemon, and shows every check as a\n"
+    "row: passed, failed or unknown, with its reason, and what each provider said. With ADDRESS\n"
+    "all seats of that owner are tried; with NODE (node id, node key or WireGuard key) it must be\n"
+    "that node. Exit status: 0 admitted, 1 refused, 2 unknown.";
+
 static const char list_details[] =
     "Reads all tokens of the contract from the RPC providers (k of n must agree) and, where a\n"
     "member can be reached, the owners' records from the DHT. Needs no daemon and no keys. Tokens\n"
@@ -242,6 +252,19 @@ const struct verb verbs[] = {
             {0},
         },
         verb_resolve},
+    {"info", "TOKEN|NODE", 1, 1, "show all that contract and DHT say of a seat", info_details,
+        {
+            CHAIN_OPTIONS,
+            {0},
+        },
+        verb_info},
+    {"verify", "TOKEN|ADDRESS [NODE]", 1, 2, "check a node's claim to a seat, row by row",
+        verify_details,
+        {
+            CHAIN_OPTIONS,
+            {0},
+        },
+        verb_verify},
     {"list", "", 0, 0, "list all seats of the contract: owner, node id, key, who sits there",
         list_details,
         {
