@@ -15,7 +15,8 @@
 enum {
     DONE = 0,
     FAILED = 1,       // `ping`: the path is relayed
-    UNREACHABLE = 2,  // `ping` alone
+    UNREACHABLE = 2,  // `ping`: no answer
+    UNDECIDED = 2,    // `verify`: unknown
     NO_DAEMON = 3,    // no daemon answers for this instance
     TIMED_OUT = 4,    // `wait`, `up`; a transaction is under way still
     USAGE_ERROR = 64, // sysexits' EX_USAGE

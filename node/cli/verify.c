@@ -15,7 +15,6 @@
 #include <time.h>
 
 enum {
-    UNDECIDED = 2, // exit status
     ROW_TEXT_SIZE = 320,
     ADDRESS_DIGITS = 42, // with 0x
     SEATS_MAX = 64,      // of one owner that are verified
