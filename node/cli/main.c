@@ -2,6 +2,7 @@
 //
 // Arguments, help, and which verb runs.
 #include "node/cli/cli.h"
+#include "node/instance/core_dump.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -255,6 +256,7 @@ int main(int argc, char **argv)
 {
     struct cli cli = {0};
     char program[] = "deedmesh";
+    core_dump_forbid();
     if (sodium_init() < 0) {
         warn("deedmesh: the system gives no random numbers");
         return FAILED;

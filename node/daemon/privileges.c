@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "node/daemon/privileges.h"
 
+#include "node/instance/core_dump.h"
+
 #include <cap-ng.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -8,19 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 enum {
     CAPABILITIES_MAX = 5,
@@ -39,13 +29,9 @@ static const struct privileges running = {.count = 2, .list = {CAP_NET_ADMIN, CA
 
 void privileges_hide(void)
 {
-    const struct rlimit none = {0, 0};
     (void)umask(077);
     // Also wireguard-go's, which holds the WireGuard key and inherits the limit.
-    (void)setrlimit(RLIMIT_CORE, &none);
-    if (!SANITIZED) {
-        (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    }
+    core_dump_forbid();
 }
 
 static enum status refuse(const char *what, char error[static PRIVILEGES_ERROR_SIZE])
