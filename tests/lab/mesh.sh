@@ -49,10 +49,14 @@ mesh_options() {
 
 # mesh HOST VERB [ARGUMENT...]
 mesh() {
-    local host=$1 verb=$2 options
+    local host=$1 verb=("$2") options
     shift 2
+    if [ "${verb[0]}" = contract ]; then
+        verb+=("$1") # a verb of two words
+        shift
+    fi
     mapfile -t options < <(mesh_options "$host")
-    lab_exec "$host" "$(lab_program deedmesh)" "$verb" "${options[@]}" "$@"
+    lab_exec "$host" "$(lab_program deedmesh)" "${verb[@]}" "${options[@]}" "$@"
 }
 
 # What a person types to look at HOST.

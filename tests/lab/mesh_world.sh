@@ -7,6 +7,7 @@
 #
 #   world_hosts                       # namespaces chain, one, two (public), three, four (NATed)
 #   world_chain --block-time 1        # anvil in the host chain, and the contract
+#   world_node --block-time 1         # or anvil alone: the demo deploys through the product
 #   world_seat three 2                # its keys, and a token that anvil's account 2 owns
 #   world_network                     # one starts the network
 #   world_authorize three 2           # a delegation and the bootstrap address: all it is given
@@ -35,12 +36,17 @@ world_hosts() {
     lab_behind b four
 }
 
-# world_chain [ANVIL OPTION...]
+# world_node [ANVIL OPTION...]
 # shellcheck disable=SC2034 # chain.sh reads what is set here
-world_chain() {
+world_node() {
     mapfile -t CHAIN_PREFIX < <(printf 'ip\nnetns\nexec\n%s\n' "$(lab_ns chain)")
     CHAIN_HOST=$WORLD_CHAIN_ADDRESS
     chain_start --slots-in-an-epoch 2 "$@" || lab_die "the EVM node did not start"
+}
+
+# world_chain [ANVIL OPTION...]
+world_chain() {
+    world_node "$@"
     WORLD_CONTRACT=$(chain_deploy DeedmeshSeat)
 }
 
