@@ -119,8 +119,13 @@ static void say_seat(const json_t *status)
     if (json_is_object(delegation)) {
         char until[DURATION_TEXT_SIZE];
         date_format((uint64_t)json_amount(delegation, "not_after", 0), until);
-        say("delegation     until %s (%.0f days)%s", until, json_amount(delegation, "days_left", 0),
-            json_is_true(json_object_get(delegation, "warning")) ? "  ENDS SOON" : "");
+        char left[DURATION_TEXT_SIZE];
+        double left_s = json_amount(delegation, "left_s", 0);
+        duration_format(left_s, left);
+        say("delegation     until %s (%s)%s", until, left_s > 0 ? left : "over",
+            left_s <= 0                                            ? "  HAS ENDED"
+            : json_is_true(json_object_get(delegation, "warning")) ? "  ENDS SOON"
+                                                                   : "");
     } else {
         say("delegation     none; run `deedmesh authorize TOKEN`");
     }
