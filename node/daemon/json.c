@@ -145,6 +145,19 @@ static void format_origin(const char *url, char ret[static CONFIG_URL_SIZE])
     (void)snprintf(ret, CONFIG_URL_SIZE, "%.*s", (int)size, url);
 }
 
+// What a provider gave as proofs, and at what it was caught with them.
+static void add_proofs(json_t *row, const struct gate_provider_status *provider)
+{
+    json_t *faults = json_object();
+    for (size_t i = 0; i < PROOF_FAULTS; i++) {
+        (void)json_object_set_new(faults, proof_fault_name((enum proof_fault)i),
+            json_integer((json_int_t)provider->proof_faults[i]));
+    }
+    (void)json_object_set_new(row, "disputes", json_integer((json_int_t)provider->disputes));
+    (void)json_object_set_new(row, "proofs", json_integer((json_int_t)provider->proofs));
+    (void)json_object_set_new(row, "proof_faults", faults);
+}
+
 static json_t *json_providers(struct daemon *daemon)
 {
     json_t *list = json_array();
@@ -156,11 +169,12 @@ static json_t *json_providers(struct daemon *daemon)
                           : json_integer((json_int_t)(now_s - provider.head_time_s));
         char origin[CONFIG_URL_SIZE];
         format_origin(daemon->rpcs[i].url, origin);
-        (void)json_array_append_new(
-            list, json_pack("{s:s,s:s,s:s,s:o,s:I,s:I}", "url", origin, "source",
-                      daemon->rpcs[i].suggested ? "manifest" : "config", "health",
-                      provider_health_name(provider.health), "head_age_s", age, "calls",
-                      (json_int_t)provider.calls, "faults", (json_int_t)provider.faults));
+        json_t *row = json_pack("{s:s,s:s,s:s,s:o,s:I,s:I}", "url", origin, "source",
+            daemon->rpcs[i].suggested ? "manifest" : "config", "health",
+            provider_health_name(provider.health), "head_age_s", age, "calls",
+            (json_int_t)provider.calls, "faults", (json_int_t)provider.faults);
+        add_proofs(row, &provider);
+        (void)json_array_append_new(list, row);
     }
     return list;
 }
@@ -457,6 +471,31 @@ static void add_provider(struct metrics *metrics, const char *name, const char *
     metrics_add_u64(metrics, name, help, METRIC_COUNTER, labels, 2, value);
 }
 
+static void add_proof_faults(struct daemon *daemon, struct metrics *metrics)
+{
+    for (size_t i = 0; i < daemon->rpc_count; i++) {
+        add_provider(metrics, "deedmesh_rpc_disputes_total",
+            "Times that the provider contradicted the others, or a proof.", daemon, i,
+            node_provider_status(daemon->node, i, daemon->now).disputes);
+    }
+    for (size_t i = 0; i < daemon->rpc_count; i++) {
+        add_provider(metrics, "deedmesh_rpc_proofs_total", "Batches of proofs that held.", daemon,
+            i, node_provider_status(daemon->node, i, daemon->now).proofs);
+    }
+    for (size_t i = 0; i < daemon->rpc_count; i++) {
+        struct gate_provider_status provider = node_provider_status(daemon->node, i, daemon->now);
+        char number[24];
+        (void)snprintf(number, sizeof number, "%zu", i);
+        for (size_t j = 0; j < PROOF_FAULTS; j++) {
+            const struct metric_label labels[] = {
+                {"provider", number}, {"fault", proof_fault_name((enum proof_fault)j)}};
+            metrics_add_u64(metrics, "deedmesh_rpc_proof_faults_total",
+                "What the provider was caught at when it proved owners.", METRIC_COUNTER, labels, 2,
+                provider.proof_faults[j]);
+        }
+    }
+}
+
 static void add_providers(struct daemon *daemon, struct metrics *metrics)
 {
     for (size_t i = 0; i < daemon->rpc_count; i++) {
@@ -480,6 +519,7 @@ size_t json_metrics(struct daemon *daemon, char *text, size_t capacity)
         add_counters(&metrics, &status);
         add_dht(daemon, &metrics);
         add_providers(daemon, &metrics);
+        add_proof_faults(daemon, &metrics);
     }
     return metrics.size;
 }
