@@ -41,8 +41,11 @@ static const char *state_of(enum verdict_kind kind)
 }
 
 // `reason` names why in one word, for programs.
-static void __attribute__((format(printf, 5, 6))) add_row(struct rows *rows, enum verdict_kind kind,
-    const char *check, const char *reason, const char *format, ...)
+static void add_row(struct rows *rows, enum verdict_kind kind, const char *check,
+    const char *reason, const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+static void add_row(struct rows *rows, enum verdict_kind kind, const char *check,
+    const char *reason, const char *format, ...)
 {
     char text[ROW_TEXT_SIZE];
     va_list arguments;
