@@ -32,9 +32,11 @@ static int create_gate(const struct seats_source *source, struct seat_view *view
         .trust = source->trust,
         .providers = chain_client_count(source->chain),
         .tokens_max = TOKENS_MAX,
+        .members_max = source->trust == TRUST_POLICY_PROOF ? TOKENS_MAX : 0,
         .window_max_s = source->window_s,
         .details = true,
         .wallets = WALLETS_MAX,
+        .registry = source->registry,
     };
     struct rng rng = chain_drive_rng();
     enum status status = gate_create(&config, &rng, &view->gate);
@@ -42,16 +44,60 @@ static int create_gate(const struct seats_source *source, struct seat_view *view
                         : complain(source->cli, FAILED, "internal", "%s", status_text(status));
 }
 
-// True once a refresh of the token is complete.
-static bool is_refreshed(struct seat_view *view)
+// What the gate has told until now.
+struct news {
+    bool refreshed;  // the reading of the token is complete
+    bool enumerated; // all members are known
+};
+
+static void take_news(struct seat_view *view, struct news *news)
 {
     struct gate_event event;
-    bool refreshed = false;
     while (gate_next_event(view->gate, &event)) {
-        refreshed = refreshed || (event.kind == GATE_EVENT_TOKEN && !event.refreshing &&
-                                     token_id_equal(&event.token, &view->token));
+        switch (event.kind) {
+        case GATE_EVENT_TOKEN:
+            news->refreshed = news->refreshed ||
+                              (!event.refreshing && token_id_equal(&event.token, &view->token));
+            break;
+        case GATE_EVENT_MEMBER: // to find the owners' place by; further ones than it holds are not
+            (void)!gate_watch(view->gate, &event.token, clock_now());
+            break;
+        case GATE_EVENT_ENUMERATED:
+            news->enumerated = true;
+            break;
+        case GATE_EVENT_MEMBER_GONE:
+        case GATE_EVENT_PROVIDER:
+        case GATE_EVENT_PROFILE:
+        case GATE_EVENT_PROOF:
+            break;
+        }
     }
-    return refreshed;
+}
+
+// Whether the owner has been proven, or it is clear that he cannot be.
+static bool proof_settled(const struct seat_view *view, const struct news *news)
+{
+    struct gate_trust trust = gate_trust(view->gate);
+    if (trust.policy != TRUST_POLICY_PROOF) {
+        return true;
+    }
+    switch (trust.proof) {
+    case PROOF_SEARCHING:
+    case PROOF_LACKING:
+        return false;
+    case PROOF_FEW_TOKENS:
+        return news->enumerated && gate_member_count(view->gate) < 2;
+    case PROOF_ON:
+        return gate_read(view->gate, &view->token, clock_now()).reason != REASON_NOT_PROVEN;
+    case PROOF_OFF:
+    case PROOF_NO_PLACE:
+    case PROOF_NOT_SERVED:
+    case PROOF_UNKNOWN_HEADER:
+    case PROOF_BEACON:
+    case PROOF_CHANGED:
+        break;
+    }
+    return true;
 }
 
 // A quorum may be complete before all have spoken, and who contradicts it is worth showing.
@@ -74,15 +120,20 @@ static void read_token(const struct seats_source *source, struct seat_view *view
 {
     struct chain_machine machine = machine_of_gate(view->gate);
     struct mono until = mono_add(clock_mono(), SEAT_READ_MS);
-    bool over = gate_refresh(view->gate, &view->token, clock_now()) != OK;
-    bool refreshed = false;
+    struct mono straggle = until;
+    struct news news = {.refreshed = false};
+    bool over = gate_watch(view->gate, &view->token, clock_now()) != OK ||
+                gate_refresh(view->gate, &view->token, clock_now()) != OK;
     while (!over && !mono_due(until, clock_mono())) {
         chain_turn(source->chain, &machine, mono_add(clock_mono(), TURN_MS));
-        if (!refreshed && is_refreshed(view)) {
-            refreshed = true;
-            until = mono_add(clock_mono(), STRAGGLE_MS);
+        bool was_refreshed = news.refreshed;
+        take_news(view, &news);
+        if (news.refreshed && !was_refreshed) {
+            straggle = mono_add(clock_mono(), STRAGGLE_MS);
         }
-        over = refreshed && all_spoke(view, chain_client_count(source->chain));
+        over = news.refreshed && proof_settled(view, &news) &&
+               (mono_due(straggle, clock_mono()) ||
+                   all_spoke(view, chain_client_count(source->chain)));
     }
     struct now now = clock_now();
     view->reading = gate_read(view->gate, &view->token, now);

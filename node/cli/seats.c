@@ -65,6 +65,9 @@ int seats_open(struct cli *cli, struct seats_source *ret)
     ret->network = manifest.network;
     ret->profile = manifest.profile;
     ret->trust = config.trust;
+    if (config.delegate_registry) {
+        ret->registry = config.registry;
+    }
     ret->window_s = (uint64_t)manifest.delegation_window_days * DAY_S;
     ret->has_prefix = manifest.version != 0; // one that was made of --contract has none
     ret->prefix = manifest.ipv4;

@@ -15,8 +15,9 @@ struct seats_source {
     struct network network;
     enum contract_profile profile;
     enum trust_policy trust;
-    uint64_t window_s; // longest delegation
-    bool has_prefix;   // of the overlay's IPv4; a pinned manifest names it
+    struct eth_address registry; // of delegates; zero = it has no say
+    uint64_t window_s;           // longest delegation
+    bool has_prefix;             // of the overlay's IPv4; a pinned manifest names it
     struct prefix prefix;
     struct chain_client *chain;
     struct dht_client *dht; // NULL: not opened, or nobody to ask
