@@ -23,6 +23,8 @@ enum {
     ANSWER_MAX = 4 * 1024 * 1024, // bytes
     PAUSE_MIN_MS = 500,           // before a second round; doubles, half of it random
     RETRY_AFTER_MAX_MS = 10 * 1000,
+    LATE_MS = 3000,       // how long the others wait for one that is silent once one has answered,
+    LATE_AGAIN_MS = 1000, // and how long if it was so before: a dead one must not hold them up
     DATA_MAX = 64 * 1024, // of an eth_call's result that a quorum compares
 };
 
@@ -34,6 +36,7 @@ struct provider {
     bool suggested;
     bool usable;
     bool left_out; // of another chain
+    bool late;     // the last time all were asked, others had answered long before
 };
 
 struct chain_client {
@@ -301,15 +304,42 @@ static void wait_for_one(
     }
 }
 
-// Waits for all of them; one that is not done by then never will be.
+static bool is_answer(const struct exchange *exchange)
+{
+    enum chain_verdict verdict = exchange->answer->verdict;
+    return exchange->done && (verdict == CHAIN_RESULT || verdict == CHAIN_REVERTED);
+}
+
+// How long those that are silent are waited for once one has answered.
+static uint64_t patience_ms(
+    const struct chain_client *client, const struct exchange *exchanges, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!exchanges[i].done && !client->providers[exchanges[i].answer->provider].late) {
+            return LATE_MS;
+        }
+    }
+    return LATE_AGAIN_MS;
+}
+
+// Waits for all of them, but not long for stragglers.
 static void wait_for_all(struct chain_client *client, struct exchange *exchanges, size_t count)
 {
     // The edge keeps the limit itself; the rest is for its answer on the way to here.
     uint64_t until_ms = clock_ms() + CHAIN_CLIENT_CALL_MS + 1000;
+    bool answered = false;
     while (done_count(exchanges, count) < count && clock_ms() < until_ms) {
         wait_for_one(client, exchanges, count, until_ms);
+        for (size_t i = 0; i < count && !answered; i++) {
+            if (is_answer(&exchanges[i])) {
+                answered = true;
+                uint64_t limit_ms = clock_ms() + patience_ms(client, exchanges, count);
+                until_ms = limit_ms < until_ms ? limit_ms : until_ms;
+            }
+        }
     }
     for (size_t i = 0; i < count; i++) {
+        client->providers[exchanges[i].answer->provider].late = !exchanges[i].done;
         if (!exchanges[i].done) {
             fail(exchanges[i].answer, CHAIN_SILENT, no_time_text);
         }
@@ -337,12 +367,6 @@ void chain_client_call_all(struct chain_client *client, const char *method, json
     }
     wait_for_all(client, exchanges, client->count);
     json_decref(params);
-}
-
-static bool is_answer(const struct exchange *exchange)
-{
-    enum chain_verdict verdict = exchange->answer->verdict;
-    return exchange->done && (verdict == CHAIN_RESULT || verdict == CHAIN_REVERTED);
 }
 
 // Asks one after the other, overlapping when one is silent; the index of the first that answered,

@@ -88,7 +88,8 @@ void chain_client_call(struct chain_client *client, size_t provider, const char 
     json_t *params, struct chain_answer *ret);
 
 // Asks all at once, once each; `ret` has an answer for every provider in order, and each is to be
-// cleared.
+// cleared. One that is silent is waited for 3 s more once another has answered, 1 s if it was
+// silent the last time, too.
 void chain_client_call_all(struct chain_client *client, const char *method, json_t *params,
     struct chain_answer ret[static CHAIN_CLIENT_PROVIDERS_MAX]);
 
