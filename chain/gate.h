@@ -292,6 +292,7 @@ bool proof_demanded(enum proof_standing standing);
 struct gate_trust {
     enum trust_level level;    // at work now
     enum grant_tag grant;      // as configured
+    uint32_t grace_ms;         // as configured
     enum trust_policy policy;  // as configured
     enum proof_standing proof; // PROOF_OFF unless the policy is proof
     uint64_t proof_block;      // newest block under which owners were proven; 0 = none

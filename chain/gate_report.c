@@ -293,6 +293,7 @@ struct gate_trust gate_trust(const struct gate *gate)
 {
     struct gate_trust trust = {.level = TRUST_NONE,
         .grant = gate->config.grant,
+        .grace_ms = gate->config.grace_ms,
         .policy = gate->config.trust,
         .proof = gate->proof != NULL ? gate->proof->standing : PROOF_OFF,
         .proof_block = gate->proof != NULL ? gate->proof->block : 0,

@@ -40,6 +40,7 @@ void node_status(struct node *node, struct now now, struct node_status *ret)
         .mapping = mapping_view(&node->mapping),
         .reflector_count = node->mapping.reflector_count,
         .trust = gate_trust(node->gate),
+        .without_quorum_ms = gate_without_quorum_ms(node->gate, now),
         .profile = gate_profile(node->gate),
         .tombstones = node->tombstone_count,
         .members = members_count(node),
@@ -102,6 +103,7 @@ bool node_peer_status(struct node *node, struct now now, size_t index, struct no
             .judged = peer->judged,
             .delegation_not_after_s =
                 peer->claim.held ? peer->claim.record.delegation.not_after_s : 0};
+        ret->checked = gate_last_check_ms(node->gate, &peer->token, now, &ret->checked_ms) == OK;
         overlay_addresses(node, &peer->token, &ret->ipv6, &ret->ipv4);
         if (peer->path_ready) {
             fill_path(peer, ret);

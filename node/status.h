@@ -70,6 +70,8 @@ struct node_peer_status {
     uint64_t rx_bytes, tx_bytes;
     uint64_t handshake_unix_s;       // 0: never
     uint64_t delegation_not_after_s; // of the admitted claim; 0: none
+    bool checked;                    // checked_ms holds
+    uint64_t checked_ms;             // since a quorum last said yes or no about the token
 };
 
 struct node_status {
@@ -93,6 +95,7 @@ struct node_status {
     bool delegation_ending;
     bool key_waits; // a new WireGuard key waits for the contract to store it
     struct gate_trust trust;
+    uint64_t without_quorum_ms; // for how long too few providers have been good; 0: they are
     enum contract_profile profile;
     size_t members;
     size_t tombstones; // retired node keys that are kept

@@ -162,6 +162,35 @@ static void say_nat(const json_t *nat)
         unsure ? " (all in one network: it could be wrong)" : "");
 }
 
+static void say_provider(const json_t *provider)
+{
+    char age[DURATION_TEXT_SIZE];
+    char retry[DURATION_TEXT_SIZE];
+    char traffic[BYTES_TEXT_SIZE];
+    double retry_s = json_amount(provider, "retry_in_s", 0);
+    double limits = json_amount(provider, "rate_limits", 0);
+    double disputes = json_amount(provider, "disputes", 0);
+    duration_format(json_amount(provider, "head_age_s", -1), age);
+    duration_format(retry_s, retry);
+    bytes_format(
+        json_amount(provider, "bytes_out_hour", 0) + json_amount(provider, "bytes_in_hour", 0),
+        traffic);
+    say("               %s (%s): %s%s%s%s, head %s old", json_text(provider, "url"),
+        strcmp(json_text(provider, "source"), "manifest") == 0 ? "the manifest's" : "yours",
+        json_text(provider, "health"), retry_s > 0 ? ", asked again in " : "",
+        retry_s > 0 ? retry : "",
+        json_is_true(json_object_get(provider, "circuit_open")) ? " with one call" : "", age);
+    say("                   read by %s, %.0f ms; last hour: %.0f calls, %s",
+        json_text(provider, "way"), json_amount(provider, "latency_ms", 0),
+        json_amount(provider, "calls_hour", 0), traffic);
+    if (limits > 0) {
+        say("                   asked for less %.0f times", limits);
+    }
+    if (disputes > 0) {
+        say("                   contradicted others at one block %.0f times", disputes);
+    }
+}
+
 static void say_chain(const json_t *chain)
 {
     const char *note = json_string_value(json_object_get(chain, "note"));
@@ -169,13 +198,13 @@ static void say_chain(const json_t *chain)
     say("chain          trust: %s%s%s%s", json_text(chain, "trust"),
         note != NULL && note[0] != '\0' ? "; " : "", note != NULL ? note : "",
         json_is_true(json_object_get(chain, "allow_http")) ? "; plain http is allowed" : "");
+    const char *grant = json_text(chain, "grant");
+    if (strcmp(grant, "latest") != 0) {
+        say("               grants count once their block is %s", grant);
+    }
     for (size_t i = 0; i < json_array_size(providers); i++) {
         const json_t *provider = json_array_get(providers, i);
-        char age[DURATION_TEXT_SIZE];
-        duration_format(json_amount(provider, "head_age_s", -1), age);
-        say("               %s (%s): %s, head %s old", json_text(provider, "url"),
-            strcmp(json_text(provider, "source"), "manifest") == 0 ? "the manifest's" : "yours",
-            json_text(provider, "health"), age);
+        say_provider(provider);
     }
 }
 

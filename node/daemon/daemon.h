@@ -326,6 +326,14 @@ const char *wait_stage_name(const struct daemon *daemon, enum daemon_stage stage
 // json.c
 json_t *json_status(struct daemon *daemon);
 json_t *json_peers(struct daemon *daemon);
+
+// json_chain.c. `metrics` as in node/daemon/metrics.h.
+struct metrics;
+json_t *json_chain(struct daemon *daemon, const struct node_status *status);
+void json_chain_metrics(
+    struct daemon *daemon, const struct node_status *status, struct metrics *metrics);
+// What may be shown of a provider's URL: scheme, host and port. Its key stands in what follows.
+void json_origin(const char *url, char ret[static CONFIG_URL_SIZE]);
 const char *json_path(const struct node_peer_status *peer);
 bool json_find_peer(
     struct daemon *daemon, const struct token_id *token, struct node_peer_status *ret);

@@ -91,6 +91,8 @@ static json_t *json_peer(const struct daemon *daemon, const struct node_peer_sta
     (void)json_object_set_new(object, "delegation_not_after",
         peer->delegation_not_after_s == 0 ? json_null()
                                           : json_integer((json_int_t)peer->delegation_not_after_s));
+    (void)json_object_set_new(object, "checked_s",
+        peer->checked ? json_integer((json_int_t)(peer->checked_ms / 1000)) : json_null());
     (void)json_object_set_new(object, "stage", json_string(stage_name(peer)));
     (void)json_object_set_new(object, "why", json_string(why));
     return object;
@@ -136,93 +138,12 @@ static json_t *json_network(const struct daemon *daemon, const struct node_statu
         contract_profile_name(status->profile));
 }
 
-// A provider's key stands in the path of its URL: pages and answers show what comes before it.
-static void format_origin(const char *url, char ret[static CONFIG_URL_SIZE])
-{
-    const char *host = strstr(url, "://");
-    size_t size = host == NULL ? 0 : (size_t)(host - url) + 3;
-    size += strcspn(url + size, "/?#");
-    (void)snprintf(ret, CONFIG_URL_SIZE, "%.*s", (int)size, url);
-}
-
-// What a provider gave as proofs, and at what it was caught with them.
-static void add_proofs(json_t *row, const struct gate_provider_status *provider)
-{
-    json_t *faults = json_object();
-    for (size_t i = 0; i < PROOF_FAULTS; i++) {
-        (void)json_object_set_new(faults, proof_fault_name((enum proof_fault)i),
-            json_integer((json_int_t)provider->proof_faults[i]));
-    }
-    (void)json_object_set_new(row, "disputes", json_integer((json_int_t)provider->disputes));
-    (void)json_object_set_new(row, "proofs", json_integer((json_int_t)provider->proofs));
-    (void)json_object_set_new(row, "proof_faults", faults);
-}
-
-static json_t *json_providers(struct daemon *daemon)
-{
-    json_t *list = json_array();
-    uint64_t now_s = daemon->now.unix_time.ms / 1000;
-    for (size_t i = 0; i < daemon->rpc_count; i++) {
-        struct gate_provider_status provider = node_provider_status(daemon->node, i, daemon->now);
-        json_t *age = provider.head_time_s == 0 || provider.head_time_s > now_s
-                          ? json_null()
-                          : json_integer((json_int_t)(now_s - provider.head_time_s));
-        char origin[CONFIG_URL_SIZE];
-        format_origin(daemon->rpcs[i].url, origin);
-        json_t *row = json_pack("{s:s,s:s,s:s,s:o,s:I,s:I}", "url", origin, "source",
-            daemon->rpcs[i].suggested ? "manifest" : "config", "health",
-            provider_health_name(provider.health), "head_age_s", age, "calls",
-            (json_int_t)provider.calls, "faults", (json_int_t)provider.faults);
-        add_proofs(row, &provider);
-        (void)json_array_append_new(list, row);
-    }
-    return list;
-}
-
-// Which policy is at work now, and why where it is another than the configured one.
-static void trust_note(const struct gate_trust *trust, char *ret, size_t size)
-{
-    const char *because =
-        trust->policy == TRUST_POLICY_PROOF ? proof_standing_text(trust->proof) : "";
-    if (trust->level == TRUST_NONE) {
-        (void)snprintf(ret, size, "%zu of %zu RPC providers answer: nobody is admitted",
-            trust->good, trust->providers);
-    } else if (trust->level == TRUST_PROOF) {
-        (void)snprintf(ret, size, "%s; %zu of %zu RPC providers must agree on the block", because,
-            trust->quorum, trust->providers);
-    } else if (trust->level == TRUST_SINGLE) {
-        (void)snprintf(ret, size, "trusting one RPC%s%s", because[0] != '\0' ? "; " : "", because);
-    } else {
-        (void)snprintf(ret, size, "%zu of %zu RPC providers must agree%s%s", trust->quorum,
-            trust->providers, because[0] != '\0' ? "; " : "", because);
-    }
-}
-
-static json_t *json_chain(struct daemon *daemon, const struct node_status *status)
-{
-    char why[GATE_VERDICT_TEXT_SIZE];
-    char note[160];
-    const struct gate_trust *trust = &status->trust;
-    static const char *const levels[] = {[TRUST_NONE] = "none",
-        [TRUST_SINGLE] = "single",
-        [TRUST_QUORUM] = "quorum",
-        [TRUST_PROOF] = "proof"};
-    verdict_text(&status->verdict, why);
-    trust_note(trust, note, sizeof note);
-    return json_pack("{s:s,s:s,s:s,s:i,s:I,s:s,s:b,s:s,s:s,s:o}", "trust", levels[trust->level],
-        "policy", trust_policy_name(trust->policy), "proof", proof_standing_name(trust->proof),
-        "trusting", (int)trust->quorum, "proof_block", (json_int_t)trust->proof_block, "note", note,
-        "allow_http", (int)daemon->config.allow_http, "self",
-        verdict_kind_name(status->verdict.kind), "self_why",
-        status->verdict.kind == VERDICT_YES ? "" : why, "providers", json_providers(daemon));
-}
-
 static json_t *json_outside(const struct daemon *daemon, const struct node_status *status)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < daemon->rpc_count; i++) {
         char origin[CONFIG_URL_SIZE];
-        format_origin(daemon->rpcs[i].url, origin);
+        json_origin(daemon->rpcs[i].url, origin);
         (void)json_array_append_new(list, json_string(origin));
     }
     for (size_t i = 0; i < status->reflector_count; i++) {
@@ -460,54 +381,6 @@ static void add_dht(struct daemon *daemon, struct metrics *metrics)
     }
 }
 
-static void add_provider(struct metrics *metrics, const char *name, const char *help,
-    const struct daemon *daemon, size_t index, uint64_t value)
-{
-    char number[24];
-    char origin[CONFIG_URL_SIZE];
-    (void)snprintf(number, sizeof number, "%zu", index);
-    format_origin(daemon->rpcs[index].url, origin);
-    const struct metric_label labels[] = {{"provider", number}, {"url", origin}};
-    metrics_add_u64(metrics, name, help, METRIC_COUNTER, labels, 2, value);
-}
-
-static void add_proof_faults(struct daemon *daemon, struct metrics *metrics)
-{
-    for (size_t i = 0; i < daemon->rpc_count; i++) {
-        add_provider(metrics, "deedmesh_rpc_disputes_total",
-            "Times that the provider contradicted the others, or a proof.", daemon, i,
-            node_provider_status(daemon->node, i, daemon->now).disputes);
-    }
-    for (size_t i = 0; i < daemon->rpc_count; i++) {
-        add_provider(metrics, "deedmesh_rpc_proofs_total", "Batches of proofs that held.", daemon,
-            i, node_provider_status(daemon->node, i, daemon->now).proofs);
-    }
-    for (size_t i = 0; i < daemon->rpc_count; i++) {
-        struct gate_provider_status provider = node_provider_status(daemon->node, i, daemon->now);
-        char number[24];
-        (void)snprintf(number, sizeof number, "%zu", i);
-        for (size_t j = 0; j < PROOF_FAULTS; j++) {
-            const struct metric_label labels[] = {
-                {"provider", number}, {"fault", proof_fault_name((enum proof_fault)j)}};
-            metrics_add_u64(metrics, "deedmesh_rpc_proof_faults_total",
-                "What the provider was caught at when it proved owners.", METRIC_COUNTER, labels, 2,
-                provider.proof_faults[j]);
-        }
-    }
-}
-
-static void add_providers(struct daemon *daemon, struct metrics *metrics)
-{
-    for (size_t i = 0; i < daemon->rpc_count; i++) {
-        add_provider(metrics, "deedmesh_rpc_calls_total", "Calls to the RPC provider.", daemon, i,
-            node_provider_status(daemon->node, i, daemon->now).calls);
-    }
-    for (size_t i = 0; i < daemon->rpc_count; i++) {
-        add_provider(metrics, "deedmesh_rpc_faults_total", "Calls that failed.", daemon, i,
-            node_provider_status(daemon->node, i, daemon->now).faults);
-    }
-}
-
 size_t json_metrics(struct daemon *daemon, char *text, size_t capacity)
 {
     struct metrics metrics;
@@ -518,8 +391,7 @@ size_t json_metrics(struct daemon *daemon, char *text, size_t capacity)
         add_gauges(daemon, &metrics, &status);
         add_counters(&metrics, &status);
         add_dht(daemon, &metrics);
-        add_providers(daemon, &metrics);
-        add_proof_faults(daemon, &metrics);
+        json_chain_metrics(daemon, &status, &metrics);
     }
     return metrics.size;
 }
