@@ -229,6 +229,23 @@ static void a_damaged_state_changes_nothing(void **)
     free(state);
 }
 
+// As written before owners could be proven.
+static void a_state_without_a_pin_is_still_read(void **)
+{
+    enum { VERSION_AT = 4, PIN_AT = 42, PIN_SIZE = 97 };
+    size_t size = 0;
+    uint8_t *state = example_state(&size);
+    begin(3, (struct gate_config){.tokens_max = 8});
+    state[VERSION_AT] = 1;
+    assert_int_not_equal(import_state(state, size), OK); // by its own length alone
+    memmove(state + PIN_AT, state + PIN_AT + PIN_SIZE, size - PIN_AT - PIN_SIZE);
+    assert_int_equal(import_state(state, size - PIN_SIZE), OK);
+    struct token_id seven = token_id_of_u64(7);
+    struct eth_address owner;
+    assert_int_equal(gate_last_owner(model.gate, &seven, &owner), OK);
+    free(state);
+}
+
 static void a_state_of_more_tokens_fits_as_far_as_it_goes(void **)
 {
     size_t size = 0;
@@ -407,6 +424,7 @@ int main(void)
         GATE_TEST(the_state_survives_unchanged),
         GATE_TEST(a_buffer_too_small_is_full_and_keeps_the_mark),
         GATE_TEST(a_damaged_state_changes_nothing),
+        GATE_TEST(a_state_without_a_pin_is_still_read),
         GATE_TEST(a_state_of_more_tokens_fits_as_far_as_it_goes),
         GATE_TEST(members_are_found_in_all_ways),
         GATE_TEST(rounds_find_what_is_new_and_miss_what_is_gone),
