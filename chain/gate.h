@@ -19,6 +19,7 @@
 #include "base/rng.h"
 #include "chain/eip712.h"
 #include "chain/reads.h"
+#include "chain/wallet.h"
 
 enum {
     GATE_PROVIDERS_MAX = 8,
@@ -74,7 +75,7 @@ struct gate_config {
 
 enum {
     // What one of those claims may bring along; a longer signature is refused.
-    GATE_SIGNATURE_MAX = 4096,
+    GATE_SIGNATURE_MAX = WALLET_SIGNATURE_MAX,
 };
 
 enum verdict_kind {

@@ -209,7 +209,7 @@ struct verdict gate_decide(struct gate *gate, struct now now, const struct gate_
     if (verdict.kind == VERDICT_YES || verdict.grace_left_ms != 0) {
         verdict.until = verdict_end(now, delegation, at_ms, verdict.grace_left_ms);
     }
-    if (asks && verdict.kind != VERDICT_NO) {
+    if (asks && slot != SIZE_MAX) { // also after a refusal: a wallet may accept it again
         verdict.until = mono_min(verdict.until, gate_wallet_until(now.mono));
     }
     return verdict;

@@ -11,6 +11,7 @@
 #include "chain/gate_state.h"
 
 #include "chain/keccak.h"
+#include "chain/wallet.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,15 +29,7 @@ enum {
     FAILURE_DOUBLINGS_MAX = 4,
     BYTES_BASE = 2 * GATE_SIGNATURE_MAX,
     BYTES_PER_WALLET = 192,
-    UNDEPLOYED_SUFFIX = 32,
 };
-
-static const uint32_t is_valid_signature = 0x1626ba7e; // isValidSignature(bytes32,bytes)
-static const uint32_t check_delegate_erc721 =
-    0xb9f36874; // …(address,address,address,uint256,bytes32)
-
-// Delegations for all rights count, and those for this one.
-static const uint8_t rights[ABI_WORD] = "deedmesh";
 
 bool gate_wallets_allocate(struct gate *gate)
 {
@@ -88,21 +81,6 @@ static struct span signature_of(const struct gate_claim *claim)
                                                                 : own_signature(claim->delegation);
 }
 
-// ERC-6492: what ends so is wrapped in what deploys the wallet.
-static bool is_undeployed(struct span signature)
-{
-    if (signature.size < UNDEPLOYED_SUFFIX) {
-        return false;
-    }
-    const uint8_t *suffix = signature.data + signature.size - UNDEPLOYED_SUFFIX;
-    for (size_t i = 0; i < UNDEPLOYED_SUFFIX; i++) {
-        if (suffix[i] != (i % 2 == 0 ? 0x64 : 0x92)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 // The digest names all that is signed; with the kind and the signature (or its hash) that is the
 // whole claim.
 static struct hash256 question_name(
@@ -149,7 +127,7 @@ enum verdict_reason gate_signature_local(
     if (is_key_kind(delegation->kind) && !by_delegate) {
         return REASON_SIGNATURE;
     }
-    if (is_undeployed(signature_of(claim))) {
+    if (wallet_signature_undeployed(signature_of(claim))) {
         return REASON_UNDEPLOYED;
     }
     *ret_asks = (by_wallet || by_delegate) && gate->config.wallets > 0;
@@ -376,8 +354,8 @@ static void review(struct gate *gate, size_t index, struct mono now)
 {
     struct wallet_question *question = &gate->wallets.questions[index];
     size_t slot = question->used ? gate_ref_slot(gate, question->token) : SIZE_MAX;
-    if (slot == SIZE_MAX) {
-        return;
+    if (slot == SIZE_MAX || !is_in_use(gate, question, now)) {
+        return; // who uses it again asks again
     }
     enum verdict_reason reason = question_reason(gate, index, now);
     if (reason != question->reason) {
@@ -473,53 +451,6 @@ bool gate_wallet_call(
     return true;
 }
 
-static void write_word(struct writer *writer, const uint8_t *bytes, size_t size)
-{
-    static const uint8_t zeroes[ABI_WORD] = {0};
-    rpc_write_hex(writer, span_of(zeroes, ABI_WORD - size));
-    rpc_write_hex(writer, span_of(bytes, size));
-}
-
-static void write_number(struct writer *writer, uint64_t value)
-{
-    uint8_t word[ABI_WORD];
-    abi_word_of_u64(value, word);
-    write_word(writer, word, ABI_WORD);
-}
-
-static void write_selector(struct writer *writer, uint32_t selector)
-{
-    uint8_t bytes[4];
-    struct writer inner = writer_of(bytes, sizeof bytes);
-    write_u32(&inner, selector);
-    rpc_write_hex(writer, span_of(bytes, sizeof bytes));
-}
-
-static void write_wallet_question(
-    const struct gate *gate, const struct wallet_question *question, struct writer *writer)
-{
-    static const uint8_t zeroes[ABI_WORD] = {0};
-    write_selector(writer, is_valid_signature);
-    write_word(writer, question->digest.bytes, ABI_WORD);
-    write_number(writer, 2 * ABI_WORD);
-    write_number(writer, question->size);
-    rpc_write_hex(writer, span_of(gate->wallets.bytes + question->at, question->size));
-    size_t rest = question->size % ABI_WORD;
-    rpc_write_hex(writer, span_of(zeroes, rest == 0 ? 0 : ABI_WORD - rest));
-}
-
-static void write_registry_question(
-    const struct gate *gate, const struct wallet_question *question, struct writer *writer)
-{
-    const struct eth_address *contract = &gate->config.network.contract;
-    write_selector(writer, check_delegate_erc721);
-    write_word(writer, question->signer.bytes, sizeof question->signer.bytes);
-    write_word(writer, question->owner.bytes, sizeof question->owner.bytes);
-    write_word(writer, contract->bytes, sizeof contract->bytes);
-    write_word(writer, gate->tokens[question->token.slot].id.bytes, ABI_WORD);
-    write_word(writer, rights, ABI_WORD);
-}
-
 void gate_wallet_write(
     const struct gate *gate, const struct gate_inflight *call, struct writer *writer)
 {
@@ -532,25 +463,25 @@ void gate_wallet_write(
     write_span(writer, span_of_text(",\"gas\":"));
     rpc_write_quantity(writer, CALL_GAS);
     write_span(writer, span_of_text(",\"data\":\"0x"));
-    if (question->of_registry) {
-        write_registry_question(gate, question, writer);
-    } else {
-        write_wallet_question(gate, question, writer);
-    }
+    uint8_t data[WALLET_CALL_MAX];
+    struct span signature = span_of(gate->wallets.bytes + question->at, question->size);
+    struct delegate_question delegate = {.signer = question->signer,
+        .owner = question->owner,
+        .contract = gate->config.network.contract,
+        .token = gate->tokens[question->token.slot].id};
+    rpc_write_hex(writer, question->of_registry ? delegate_call(&delegate, data)
+                                                : wallet_call(&question->digest, signature, data));
     rpc_end_call(writer, NULL);
 }
 
 // Exactly one word: the magic value and zeroes, or a bool.
 static enum wallet_word read_word(const struct wallet_question *question, struct span data)
 {
-    uint8_t magic[ABI_WORD] = {0};
-    struct writer writer = writer_of(magic, sizeof magic);
     if (data.size == 0) {
         return WALLET_NO_CODE;
     }
     if (!question->of_registry) {
-        write_u32(&writer, is_valid_signature);
-        return span_equal(data, span_of(magic, sizeof magic)) ? WALLET_YES : WALLET_NO;
+        return wallet_accepts(data) ? WALLET_YES : WALLET_NO;
     }
     bool delegated = false;
     if (data.size != ABI_WORD || abi_read_bool(data, 0, &delegated) != OK) {

@@ -6,6 +6,7 @@
 
 #include "chain/eip55.h"
 #include "node/cli/network.h"
+#include "node/cli/wallet_check.h"
 
 #include <sodium.h>
 
@@ -44,6 +45,9 @@ static int take_signer(struct cli *cli, struct authorization *authorization)
         return result;
     }
     struct eth_address address = signer_address(authorization->signer);
+    if (authorization->has_owner && !eth_address_is_zero(&authorization->registry)) {
+        return DONE; // perhaps a delegate: the registry is asked
+    }
     if (authorization->has_owner && !eth_address_equal(&address, &authorization->owner)) {
         eip55_format(&address, has);
         eip55_format(&authorization->owner, wants);
@@ -115,6 +119,9 @@ static int check_ways(struct cli *cli)
 int authorize_sign(struct cli *cli, const struct state *state, struct authorization *authorization)
 {
     int result = check_ways(cli);
+    if (result == DONE) {
+        result = wallet_options(cli, authorization);
+    }
     if (result == DONE) {
         result = take_owner(cli, authorization);
     }

@@ -23,6 +23,8 @@ struct authorization {
     bool longest;          // as long as the network allows, unless --days says otherwise
     uint64_t epoch_min_s;  // not signed before; 0 = whenever
     uint64_t days;
+    bool contract_wallet;           // where nobody can be asked, the owner is one
+    struct eth_address registry;    // of delegates of the owner; zero = none
     struct state_delegation result; // the draft, then the delegation
 };
 

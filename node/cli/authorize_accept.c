@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "chain/eip55.h"
+#include "node/cli/wallet_check.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -46,12 +47,28 @@ static bool refuse_signature(
 bool authorize_accept(
     struct authorization *authorization, const char *signature, struct refusal *ret)
 {
-    uint8_t bytes[ECDSA_SIGNATURE_SIZE];
+    uint8_t bytes[WALLET_SIGNATURE_MAX];
     struct state_delegation *draft = &authorization->result;
-    if (hex_parse(span_of_text(signature), bytes, sizeof bytes) != OK) {
-        return refuse(ret, "malformed", "the signature: expected 65 bytes, 0x and 130 hex digits");
+    struct span text = span_of_text(signature);
+    size_t digits = text.size >= 2 && text.data[1] == 'x' ? text.size - 2 : text.size;
+    size_t size = digits / 2;
+    if (size == 0 || size > sizeof bytes || hex_parse(text, bytes, size) != OK) {
+        return refuse(ret, "malformed",
+            "the signature: expected 65 bytes, 0x and 130 hex digits; or what a contract wallet "
+            "gives, at most %d bytes",
+            WALLET_SIGNATURE_MAX);
     }
-    struct span span = span_of(bytes, sizeof bytes);
-    return delegation_accept_signature(&draft->delegation, &draft->network, span) == OK ||
-           refuse_signature(draft, span, ret);
+    struct span span = span_of(bytes, size);
+    if (delegation_accept_signature(&draft->delegation, &draft->network, span) == OK) {
+        return true;
+    }
+    switch (wallet_check(authorization, span, ret)) {
+    case WALLET_ACCEPTED:
+        return true;
+    case WALLET_REFUSED:
+        return false;
+    case WALLET_NONE:
+        break;
+    }
+    return refuse_signature(draft, span, ret);
 }

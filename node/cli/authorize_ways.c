@@ -152,10 +152,10 @@ static int sign_draft(struct cli *cli, struct authorization *authorization)
     int result = signer_sign(cli, authorization->signer, &request, signature);
     json_decref(request.shown);
     if (result == DONE) {
-        // The signer has verified that it is the owner's.
-        enum status status = delegation_accept_signature(
-            &draft->delegation, &draft->network, span_of(signature, sizeof signature));
-        ASSERT(status == OK);
+        // The signer has verified that it is its own; it may be a delegate of the owner.
+        char hex[2 * sizeof signature + 1];
+        hex_format(span_of(signature, sizeof signature), hex);
+        result = take_signature(cli, authorization, hex);
     }
     return result;
 }

@@ -40,6 +40,7 @@ struct arguments {
     bool allow_http;
     bool print;
     bool offline;
+    bool contract_wallet;
     bool text;
     bool qr;
     bool browser;

@@ -181,6 +181,13 @@ int verb_retire(struct cli *cli)
     if (result == DONE) {
         result = authorize_sign(cli, state, &authorization);
     }
+    if (result == DONE && authorization.result.delegation.kind == DELEGATION_EIP1271_HASHED) {
+        // Nobody would keep its pieces alive, as a node does beside its record.
+        result = complain(cli, FAILED, "too_long",
+            "a tombstone takes a contract wallet's signature of at most %d bytes; let the wallet "
+            "move the token to another of its owner's addresses instead: that ends the seat, too",
+            DELEGATION_SIGNATURE_MAX);
+    }
     if (result == DONE && !cli->arguments.print) {
         result = publish(cli, state, &authorization);
     }

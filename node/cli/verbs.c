@@ -54,7 +54,9 @@
         TEXT("timeout", 0, timeout, "S", "how long to wait (300)"),                                \
         REPEAT("rpc", 0, rpcs, "URL", "ask this RPC provider; up to 3 times"),                     \
         FLAG("allow-http", 0, allow_http, "let providers be plain http"),                          \
-        FLAG("offline", 0, offline, "do not ask the chain who owns the token")
+        FLAG("offline", 0, offline, "do not ask the chain who owns the token"),                    \
+        FLAG("contract-wallet", 0, contract_wallet,                                                \
+            "keep a contract wallet's signature unchecked, if nobody can be asked")
 
 const struct cli_option common_options[] = {
     TEXT("instance", 'i', instance, "NAME", "which instance, and interface (deed0)"),
