@@ -2,6 +2,7 @@
 //
 // The life of keys: a new node key and a new WireGuard key under a tunnel that is up, a node that
 // its owner retires, and a displaced one that is authorised anew.
+#include "node/inner.h"
 #include "tests/unit/node/world.h"
 
 #include "tests/unit/unit.h"
@@ -249,6 +250,26 @@ static struct verdict retire(size_t by, const struct stone *stone)
     return verdict;
 }
 
+// Else a member would drop it without a word.
+static void the_largest_tombstone_fits(void **)
+{
+    const uint8_t secret[NETWORK_SECRET_SIZE] = {1};
+    struct network network = model_network();
+    struct network_keys keys = network_keys_of(&network, secret);
+    struct record record = {.token = token_id_of_u64(UINT64_MAX)};
+    uint8_t bytes[RECORD_MAX_SIZE];
+    size_t size = 0;
+    record.delegation = (struct delegation){.kind = DELEGATION_EIP1271,
+        .token = record.token,
+        .owner = model_address(2),
+        .not_before_s = UINT64_MAX - 2,
+        .not_after_s = UINT64_MAX - 1,
+        .epoch_s = UINT64_MAX,
+        .signature_size = DELEGATION_SIGNATURE_MAX};
+    assert_int_equal(record_encode(&keys, NULL, &record, bytes, &size), OK);
+    assert_in_range(size, 200, TOMBSTONE_MAX_SIZE);
+}
+
 static void a_retired_node_is_out_everywhere_at_once(void **)
 {
     struct stone stone = make_stone(b, 2);
@@ -477,6 +498,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             a_key_that_never_comes_on_chain_changes_nothing, start_access, stop),
         cmocka_unit_test_setup_teardown(nor_is_an_announcement_needed, start_access, stop),
+        cmocka_unit_test(the_largest_tombstone_fits),
         cmocka_unit_test_setup_teardown(a_retired_node_is_out_everywhere_at_once, start, stop),
         cmocka_unit_test_setup_teardown(a_thief_who_goes_on_stays_out, start, stop),
         cmocka_unit_test_setup_teardown(a_stranger_retires_nobody, start, stop),
