@@ -27,6 +27,7 @@ enum {
     PAUSE_MAX_MS = 3600 * 1000,
     NEW_MEMBERS_MAX = 64, // from one reply
     SEEN_SLACK_S = 60,    // a change of owner that was seen at about that time is this one
+    SAVE_MS = 300000,     // a save that is due for nothing else
     REPLY_MAX = 512 * 1024,
     BLOCK_REPLY_MAX = 1024 * 1024,
 };
@@ -487,6 +488,10 @@ void gate_logs_reply(struct gate *gate, struct now now, const struct gate_inflig
     if (source->in_turn && source->walk.next > source->walk.last) {
         source->budget = 0; // it has caught up
         end_turn(gate, call->provider);
+        if (mono_since(gate->logs->saved_at, now.mono) >= SAVE_MS) {
+            gate->logs->saved_at = now.mono;
+            gate->dirty = true;
+        }
     } else if (source->in_turn && source->calls_left == 0) {
         end_turn(gate, call->provider);
     }

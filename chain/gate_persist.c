@@ -2,12 +2,13 @@
 //
 // What outlives a restart. One encoding for each state, big-endian, entries in ascending order:
 //
-//   "DMGT" | version u8 = 2 | chain id u64 | contract 20 | profile u8 | head ms u64
-//   pinned u8 | place 32 | code hash 32 | implementation 32 | count u16
+//   "DMGT" | version u8 = 3 | chain id u64 | contract 20 | profile u8 | head ms u64
+//   pinned u8 | place 32 | code hash 32 | implementation 32 | logs u64 | count u16
 //   count x ( token 32 | owner 20 | owner seen s u64 | epoch min s u64
 //             | flags u8 | epoch s u64 | node key 32 | sequence u64 | last yes ms u64 )
 //
-// Version 1 has no pin (from `pinned` on up to the count) and is still read. Without a pin, as
+// Version 1 has no pin (from `pinned` on up to the count), version 2 no `logs`, the first block
+// whose logs fewer than k providers have told (0: none); both are still read. Without a pin, as
 // where owners were never proven, its fields are zeroes. Flags: 1 the seat is taken, 2 its owner
 // has been seen at the grant tag. A seat that is not taken has zeroes from the epoch on. The head
 // is the newest that a quorum has shown, moved along to the moment of the export: validity is never
@@ -19,10 +20,11 @@
 enum {
     FLAG_TAKEN = 1,
     FLAG_GRANTED = 2,
-    VERSION = 2,
+    VERSION = 3,
+    VERSION_WITHOUT_LOGS = 2,
     VERSION_WITHOUT_PIN = 1,
     PIN_SIZE = 1 + 3 * 32,
-    HEADER_SIZE = 4 + 1 + 8 + 20 + 1 + 8 + PIN_SIZE + 2,
+    HEADER_SIZE = 4 + 1 + 8 + 20 + 1 + 8 + PIN_SIZE + 8 + 2,
     ENTRY_SIZE = 32 + 20 + 8 + 8 + 1 + 8 + 32 + 8 + 8,
 };
 
@@ -101,6 +103,7 @@ enum status gate_state_export(struct gate *gate, struct now now, struct writer *
     write_u8(writer, (uint8_t)gate->profile);
     write_u64(writer, head_ms);
     write_pin(writer, &gate->pin);
+    write_u64(writer, gate_logs_reached(gate));
     write_u16(writer, count);
     const struct gate_token *token = next_kept(gate, NULL);
     for (; token != NULL; token = next_kept(gate, &token->id)) {
@@ -150,6 +153,7 @@ struct header {
     enum contract_profile profile;
     uint64_t head_ms;
     struct gate_pin pin;
+    uint64_t logs;
     uint16_t count;
 };
 
@@ -183,11 +187,15 @@ static void read_header(struct reader *reader, const struct network *network, st
     if (version != VERSION_WITHOUT_PIN) {
         read_pin(reader, &ret->pin);
     }
+    if (version != VERSION_WITHOUT_PIN && version != VERSION_WITHOUT_LOGS) {
+        ret->logs = read_u64(reader);
+    }
     ret->count = read_u16(reader);
     if (reader->failure != OK) {
         return;
     }
-    if (own_kind && version != VERSION && version != VERSION_WITHOUT_PIN) {
+    if (own_kind && version != VERSION && version != VERSION_WITHOUT_LOGS &&
+        version != VERSION_WITHOUT_PIN) {
         reader_fail(reader, ERR_VERSION);
     } else if (!own_kind || profile > PROFILE_DSTACK_ACCESS) {
         reader_fail(reader, ERR_MALFORMED);
@@ -238,6 +246,7 @@ enum status gate_state_import(struct gate *gate, struct now now, struct span sta
         gate->profile = header.profile;
     }
     gate_pin_import(gate, &header.pin);
+    gate_logs_resume(gate, header.logs);
     if (header.head_ms > 0 && (!gate->has_head || header.head_ms > gate->head_ms)) {
         gate->head_ms = header.head_ms;
         gate->head_at = now.mono;

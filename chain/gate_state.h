@@ -405,6 +405,7 @@ struct gate_logs {
     struct mono due;                 // of the next turn
     struct mono hedge_at;            // when the turn's provider has had time enough
     size_t turn;                     // provider
+    struct mono saved_at;            // how far it came was worth a save
     uint64_t resume;                 // block from which to go on after a restart; 0 = none
     struct gate_log_source *sources; // config.providers
 };

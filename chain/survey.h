@@ -8,8 +8,8 @@
 //   - A row is yes (k equal values), no (k denials) or unknown with a reason, as a gate's reading.
 //   - As many providers as make a quorum search one after the other, and what each finds is joined:
 //     one that leaves tokens out hides none as long as a quorum is honest.
-//   - It ends: done, or failed after 60 s without progress. What was found and read until then can
-//     be exported, and a later survey of the same contract goes on from there.
+//   - It ends: done, or failed after 60 s without progress. What was read until then can be
+//     exported, and a later survey of the same contract goes on from there.
 #pragma once
 
 #include "chain/gate.h"
@@ -85,7 +85,8 @@ const struct survey_row *survey_row(const struct survey *survey, size_t index);
 // The gate underneath, to show its providers, profile and trust. Do not feed it.
 const struct gate *survey_gate(const struct survey *survey);
 
-// Progress for --resume, in any phase. survey_state_size bounds what export writes now.
+// Progress for --resume. A search that is not complete is begun anew; rows are kept from
+// SURVEY_READING on. survey_state_size bounds what export writes now.
 size_t survey_state_size(const struct survey *survey);
 enum status survey_state_export(struct survey *survey, struct now now, struct writer *writer);
 

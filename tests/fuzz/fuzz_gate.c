@@ -103,6 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .tokens_max = 4,
         .members_max = 8,
         .trust = size % 2 == 0 ? TRUST_POLICY_QUORUM : TRUST_POLICY_PROOF,
+        .logs_ms = 1000,
         .grace_ms = 1000};
     struct world world = {.now = {.mono = {1}, .unix_time = {1800000000000}}};
     ASSERT(gate_create(&config, &rng, &world.gate) == OK);

@@ -321,19 +321,19 @@ chain_mint() {
         "$(jq -r --arg t "$topic" '.logs[] | select(.topics[0] == $t).topics[1]' <<<"$receipt")"
 }
 
-# chain_mint_many SEAT TO COUNT: tokens with node ids many-1 … many-COUNT, in batches.
+# chain_mint_many SEAT TO COUNT [FIRST]: tokens with node ids many-FIRST (1) and so on, in batches.
 chain_mint_many() {
     local from nonce batch answer try mined
     from=$(chain_account 0) && nonce=$(chain_rpc_text eth_getTransactionCount \
         '["'"$from"'","latest"]') || return 1
     jq -nc --arg from "$from" --arg seat "$1" --arg to "${2#0x}" --argjson count "$3" \
-        --argjson nonce "$((nonce))" \
+        --argjson nonce "$((nonce))" --argjson first "${4:-1}" \
         --arg selector "$(chain_selector 'mintNodeAccess(address,string,string,string)')" '
         def digit: "0123456789abcdef"[.:. + 1];
         def hex: if . < 16 then digit else (. / 16 | floor | hex) + (. % 16 | digit) end;
         def word: hex | ("0" * (64 - length) // "") + .;
         def text: explode | map(hex) | add;
-        range($count) | . as $n | "many-\($n + 1)" as $id | {
+        range($count) | . as $n | "many-\($n + $first)" as $id | {
             jsonrpc: "2.0", id: $n, method: "eth_sendTransaction", params: [{
                 from: $from, to: $seat, nonce: ("0x" + ($nonce + $n | hex)), gas: "0x7a120",
                 gasPrice: "0x0", data: ("0x" + $selector + "000000000000000000000000" + $to

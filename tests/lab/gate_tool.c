@@ -4,8 +4,8 @@
 // decides about a claim to each, and prints a JSON line whenever something changes.
 //
 //     gate_tool -c CHAIN_ID -a CONTRACT [-p PROFILE] [-i POLL_MS] [-g GRACE_MS] [-k WG_KEY]
-//               [-e MEMBERS_MAX] [-t TIMEOUT_MS] [-T TRUST] [-s STATE_FILE] [-G GRANT_TAG]
-//               -d TOKEN:OWNER_SECRET... URL...
+//               [-e MEMBERS_MAX] [-l LOGS_MS] [-t TIMEOUT_MS] [-T TRUST] [-s STATE_FILE]
+//               [-G GRANT_TAG] -d TOKEN:OWNER_SECRET... URL...
 //
 // A claim is a delegation signed here by OWNER_SECRET, as the token's owner would. Lines on
 // standard input: "status" prints trust and providers, "refresh TOKEN" asks at once, "network"
@@ -159,11 +159,12 @@ static void print_status(const struct tool *tool, struct now now)
     for (size_t i = 0; i < tool->config.providers; i++) {
         struct gate_provider_status status = gate_provider_status(tool->gate, i, now);
         (void)printf("%s{\"health\":\"%s\",\"head\":%" PRIu64 ",\"calls\":%" PRIu64
-                     ",\"faults\":%" PRIu64 ",\"disputes\":%" PRIu64 ",\"retry_in_ms\":%" PRIu64
+                     ",\"logs_absent\":%s,\"logs_blocks\":%" PRIu64 ",\"faults\":%" PRIu64
+                     ",\"disputes\":%" PRIu64 ",\"retry_in_ms\":%" PRIu64
                      ",\"way\":\"%s\",\"proofs\":%" PRIu64,
             i == 0 ? "" : ",", provider_health_name(status.health), status.head_number,
-            status.calls, status.faults, status.disputes, status.retry_in_ms,
-            reads_way_name(status.way), status.proofs);
+            status.calls, status.logs_absent ? "true" : "false", status.logs_blocks, status.faults,
+            status.disputes, status.retry_in_ms, reads_way_name(status.way), status.proofs);
         for (size_t j = 0; j < PROOF_FAULTS; j++) {
             (void)printf(",\"proof_%s\":%" PRIu64, proof_fault_name((enum proof_fault)j),
                 status.proof_faults[j]);
@@ -297,6 +298,9 @@ static void take_option(struct tool *tool, int option, const char *text)
             fail(text, "no grant tag");
         }
         return;
+    case 'l':
+        config->logs_ms = (uint32_t)strtoul(text, NULL, 10);
+        return;
     case 't':
         tool->http_config.timeout_ms = (uint32_t)strtoul(text, NULL, 10);
         return;
@@ -384,7 +388,7 @@ int main(int argc, char **argv)
 {
     static struct tool tool;
     int option;
-    while ((option = getopt(argc, argv, "c:a:p:i:g:e:t:T:s:G:k:d:")) != -1) {
+    while ((option = getopt(argc, argv, "c:a:p:i:g:e:l:t:T:s:G:k:d:")) != -1) {
         take_option(&tool, option, optarg);
     }
     for (; optind < argc && tool.http_config.provider_count < GATE_PROVIDERS_MAX; optind++) {

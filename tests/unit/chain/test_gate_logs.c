@@ -199,11 +199,16 @@ static void steady_traffic_is_a_call_a_turn(void **)
 
 // --- sold and bought back between two readings ---
 
+static void sell_and_buy_back_now(uint64_t id)
+{
+    model_set_owner(&model, id, model_address(BOB));
+    model_set_owner(&model, id, model_address(ALICE)); // in the same block
+}
+
 static void sell_and_buy_back(uint64_t id)
 {
     settle_after_poll();
-    model_set_owner(&model, id, model_address(BOB));
-    model_set_owner(&model, id, model_address(ALICE)); // in the same block
+    sell_and_buy_back_now(id);
 }
 
 static void an_unseen_sale_ends_old_delegations(void **)
@@ -227,6 +232,28 @@ static void an_unseen_sale_ends_old_delegations(void **)
     assert_int_equal(gate_watch(model.gate, &seven, model.now), OK);
     model_advance(&model, 1000);
     assert_verdict(&old, "epoch_old");
+}
+
+// While the node was down, too: its logs are walked from where k providers had told of all.
+static void a_sale_while_the_node_was_down_is_found(void **)
+{
+    struct delegation old = model_delegation(&model, 7, ALICE, NODE);
+    model_advance(&model, 70000);
+    assert_verdict(&old, "authorised");
+    uint64_t called = model.providers[0].logs_calls;
+    model.now.unix_time.ms += DAY_S * 1000; // asleep
+    model.now.mono.ms += (uint64_t)DAY_S * 1000;
+    sell_and_buy_back_now(7);
+    model.now.unix_time.ms += DAY_S * 1000;
+    model.now.mono.ms += (uint64_t)DAY_S * 1000;
+    model_restart(&model);
+    struct token_id seven = token_id_of_u64(7);
+    assert_int_equal(gate_watch(model.gate, &seven, model.now), OK);
+    model_advance(&model, 60000);
+    assert_verdict(&old, "epoch_old");
+    assert_true(model.providers[0].logs_calls - called < 64);
+    struct delegation fresh = model_delegation(&model, 7, ALICE, NODE);
+    assert_verdict(&fresh, "authorised");
 }
 
 static void one_that_invents_sales_bricks_nothing(void **)
@@ -324,6 +351,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_serves_no_logs_is_asked_once, start, stop),
         cmocka_unit_test_setup_teardown(steady_traffic_is_a_call_a_turn, start, stop),
         cmocka_unit_test_setup_teardown(an_unseen_sale_ends_old_delegations, start, stop),
+        cmocka_unit_test_setup_teardown(a_sale_while_the_node_was_down_is_found, start, stop),
         cmocka_unit_test_setup_teardown(one_that_invents_sales_bricks_nothing, start, stop),
         cmocka_unit_test_setup_teardown(
             an_invention_costs_no_more_than_a_reading_a_turn, start, stop),
