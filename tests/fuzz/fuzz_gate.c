@@ -63,6 +63,34 @@ static void reply_with(struct world *world, uint64_t id, struct span rest)
     gate_on_reply(world->gate, world->now, id, &reply);
 }
 
+// A signature that is kept is the one that was given, whatever has made room for what since.
+static void keep_signature(struct world *world, const struct token_id *token, struct span rest)
+{
+    static uint8_t bytes[GATE_SIGNATURE_MAX];
+    size_t size = 1 + (rest.size * 251 + rest.data[0]) % sizeof bytes;
+    memset(bytes, (int)(rest.size % 256), size);
+    struct delegation delegation = {.kind = DELEGATION_EIP1271_HASHED,
+        .token = *token,
+        .epoch_s = rest.size,
+        .signature_size = 32,
+        .hashed_size = (uint16_t)size};
+    struct gate_claim claim = {.delegation = &delegation};
+    struct span kept;
+    gate_keep_signature(world->gate, world->now, &delegation, span_of(bytes, size));
+    ASSERT(gate_decide(world->gate, world->now, &claim).kind != VERDICT_YES);
+    for (size_t epoch = 1; epoch < 64; epoch++) {
+        delegation.epoch_s = rest.size + epoch;
+        size_t other = 1 + ((rest.size + epoch) * 251 + rest.data[0]) % sizeof bytes;
+        delegation.hashed_size = (uint16_t)other;
+        if (gate_signature(world->gate, &delegation, &kept) == OK) {
+            ASSERT(kept.size == other);
+            for (size_t i = 0; i < kept.size; i++) {
+                ASSERT(kept.data[i] == (uint8_t)(delegation.epoch_s % 256));
+            }
+        }
+    }
+}
+
 static void step(struct world *world, struct span rest)
 {
     struct token_id token = token_id_of_u64(rest.data[0] / 16);
@@ -83,6 +111,7 @@ static void step(struct world *world, struct span rest)
         break;
     case 4:
         gate_enumerate(world->gate, world->now);
+        keep_signature(world, &token, rest);
         break;
     default:
         if (world->held > 0) {
@@ -102,6 +131,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .providers = PROVIDERS,
         .tokens_max = 4,
         .members_max = 8,
+        .wallets = 6,
         .trust = size % 2 == 0 ? TRUST_POLICY_QUORUM : TRUST_POLICY_PROOF,
         .logs_ms = 1000,
         .grace_ms = 1000};

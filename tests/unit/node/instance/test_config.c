@@ -28,6 +28,7 @@ static void the_defaults_stand_in_an_empty_file(void **)
     assert_true(config.ipv4);
     assert_int_equal(config.mesh_max, 64);
     assert_int_equal(config.trust, TRUST_POLICY_QUORUM);
+    assert_false(config.delegate_registry);
     assert_int_equal(config.grant, GRANT_LATEST);
     assert_int_equal(config.poll_ms, 0);
     assert_false(config.has_grace);
@@ -63,6 +64,7 @@ static void every_key_is_taken(void **)
                                "rpc = https://rpc.example/key\n"
                                "allow_http = yes\n"
                                "trust = proof\n"
+                               "delegate_registry = on\n"
                                "grant = finalized\n"
                                "poll = 3\n"
                                "grace = 0\n"
@@ -94,6 +96,8 @@ static void every_key_is_taken(void **)
     assert_string_equal(config.rpcs[1], "https://rpc.example/key");
     assert_true(config.allow_http);
     assert_int_equal(config.trust, TRUST_POLICY_PROOF);
+    assert_true(config.delegate_registry);
+    assert_memory_equal(config.registry.bytes, "\0\0\0\0\0\0\0\x44\x7e", 9);
     assert_int_equal(config.grant, GRANT_FINALIZED);
     assert_int_equal(config.poll_ms, 3000);
     assert_true(config.has_grace);
@@ -149,6 +153,7 @@ static const struct bad bad_files[] = {
         "deed0.conf:3: rpc: the same provider as in line 2"},
     {"[chain]\nallow_http = 1\n", ERR_MALFORMED, "deed0.conf:2: allow_http: "},
     {"[chain]\ngrant = pending\n", ERR_MALFORMED, "deed0.conf:2: grant: "},
+    {"[chain]\ndelegate_registry = 0x12\n", ERR_MALFORMED, "deed0.conf:2: delegate_registry: "},
     {"[chain]\ntrust = none\n", ERR_MALFORMED, "deed0.conf:2: trust: "},
     {"[chain]\npoll = 1\n", ERR_RANGE, "deed0.conf:2: poll: "},
     {"[chain]\npoll = 31\n", ERR_RANGE, "deed0.conf:2: poll: "},
