@@ -465,6 +465,19 @@ static void abandon(struct gate *gate, struct now now, const struct gate_infligh
     }
 }
 
+// Whether there is not one token at work that the provider has a word on.
+static bool answers_nothing(const struct gate *gate, size_t provider, struct mono now)
+{
+    for (size_t i = 0; i < gate->config.tokens_max; i++) {
+        const struct gate_answer *answer = gate_usable_answer(gate, i, provider, now);
+        bool asked = gate->tokens[i].watched || gate->tokens[i].refreshing;
+        if (asked && answer != NULL && answer->value.kind != ANSWER_FAILED) {
+            return false;
+        }
+    }
+    return true;
+}
+
 // The provider is well but cannot do this call.
 static void on_refusal(struct gate *gate, struct now now, const struct gate_inflight *call,
     const struct rpc_reply *reply)
@@ -479,8 +492,9 @@ static void on_refusal(struct gate *gate, struct now now, const struct gate_infl
         gate_provider_failed(gate, call->provider, now.mono, reply);
     } else if (call->kind == CALL_TOKENS) {
         halve(gate, call, now.mono);
-        if (call->count == 1 && !provider->proven) {
-            gate_set_health(gate, call->provider, PROVIDER_FAULTY); // it has done nothing yet
+        bool alone = call->count == 1;
+        if (alone && (!provider->proven || answers_nothing(gate, call->provider, now.mono))) {
+            gate_set_health(gate, call->provider, PROVIDER_FAULTY);
         }
     } else if (call->kind == CALL_INTERFACE || call->kind == CALL_MEMBERS) {
         gate_enumeration_failed(gate, now, call, true);

@@ -140,6 +140,26 @@ static void a_fault_in_mid_air_does_not_lose_the_token(void **)
     assert_reading(7, VERDICT_UNKNOWN, REASON_NO_ANSWER);
 }
 
+// As if each token were at fault: then it is the provider.
+static void one_that_begins_to_refuse_everything_is_named(void **)
+{
+    static const enum model_fault faults[] = {FAULT_REFUSE, FAULT_HUGE};
+    for (size_t i = 0; i < 2; i++) {
+        begin(3, (struct gate_config){.profile = PROFILE_ERC721});
+        model_set_owner(&model, 8, model_address(BOB));
+        watch(7);
+        watch(8);
+        model_advance(&model, 5000);
+        model.providers[0].fault = faults[i];
+        model_advance(&model, 6000);
+        assert_int_equal(health(0), PROVIDER_FAULTY);
+        assert_reading(7, VERDICT_YES, REASON_AUTHORISED);
+        model.providers[0].fault = FAULT_NONE;
+        model_advance(&model, 40000);
+        assert_int_equal(health(0), PROVIDER_GOOD);
+    }
+}
+
 static void retry_after_is_honoured(void **)
 {
     model.providers[0].fault = FAULT_RATE_HTTP; // says: 7 s
@@ -638,6 +658,7 @@ int main(void)
         GATE_TEST(one_of_several_is_enough_where_trust_is_single),
         GATE_TEST(every_fault_is_unknown_and_heals),
         GATE_TEST(a_fault_in_mid_air_does_not_lose_the_token),
+        GATE_TEST(one_that_begins_to_refuse_everything_is_named),
         GATE_TEST(retry_after_is_honoured),
         GATE_TEST(another_chain_or_contract_is_no_answer),
         GATE_TEST(a_provider_that_changes_its_chain_is_noticed),
