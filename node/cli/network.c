@@ -65,7 +65,7 @@ int network_option(struct cli *cli, struct network *ret)
 
 int chosen_network(struct cli *cli, const struct state *state, struct manifest *ret)
 {
-    struct network named;
+    struct network named = {.chain_id = 0};
     bool is_named = cli->arguments.chain_id != NULL || cli->arguments.contract != NULL;
     bool none = state == NULL;
     int result = is_named ? network_option(cli, &named) : DONE;
