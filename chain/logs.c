@@ -376,6 +376,7 @@ void logs_parse(const struct rpc_reply *reply, uint64_t id, const struct eth_add
     }
     if (ret->verdict != LOGS_ANSWERED) {
         ret->count = 0;
+        ret->strange = 0;
     }
 }
 
