@@ -50,6 +50,7 @@ static bool make_room(struct node *node)
     if (node->tombstone_count < node->config.capacity.tombstones) {
         return true;
     }
+    ASSERT(node->tombstone_count == 0 || node->tombstones != NULL);
     for (size_t i = 0; i < node->tombstone_count; i++) {
         const struct tombstone *entry = &node->tombstones[i];
         if (!entry->own && (weakest == SIZE_MAX || is_weaker(entry, &node->tombstones[weakest]))) {
@@ -76,6 +77,7 @@ static enum status append(struct node *node, struct now now, const struct tombst
     if (!make_room(node)) {
         return ERR_FULL;
     }
+    ASSERT(node->tombstones != NULL);
     struct tombstone *place = &node->tombstones[node->tombstone_count++];
     *place = *entry;
     place->put_at = place->own ? now.mono : next_put(node, now, place);
