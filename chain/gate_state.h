@@ -2,10 +2,10 @@
 //
 // The gate's own fields, for the files of the gate: gate.c (tables), gate_read.c (answers to
 // readings, chain time), gate_decide.c (verdicts, floors), gate_call.c (what to ask next),
-// gate_provider.c (health, back-off, meters), gate_reply.c (what the answers say), gate_detail.c
-// (what lists show beside), gate_enumerate.c and gate_history.c (members), gate_wallet.c
-// (signatures that only the chain can judge), gate_logs.c (hints), gate_persist.c, gate_report.c;
-// for proven owners chain/gate_proof.h.
+// gate_provider.c (health, back-off, meters), gate_reply.c (what becomes of an answer),
+// gate_tokens.c (what it says about tokens), gate_detail.c (what lists show beside),
+// gate_enumerate.c and gate_history.c (members), gate_wallet.c (signatures that only the chain can
+// judge), gate_logs.c (hints), gate_persist.c, gate_report.c; for proven owners chain/gate_proof.h.
 #pragma once
 
 #include "base/budget.h"
@@ -521,11 +521,22 @@ void gate_grant_take(
 void gate_grant_review(
     struct gate *gate, struct gate_token *token, const struct gate_reading *reading);
 
-// gate_reply.c
+// gate_tokens.c
 // The token's value among reads of which each token has `reads_each`; false if it must be read
 // again, alone.
 bool gate_read_value(const struct aggregate *aggregate, size_t index, size_t reads_each, bool alone,
     struct gate_value *ret);
+// Of the tokens of a call: their answers are under way, or not any more.
+void gate_tokens_mark(struct gate *gate, const struct gate_inflight *call, bool in_flight);
+void gate_tokens_take(struct gate *gate, struct now now, const struct gate_inflight *call,
+    const struct aggregate *aggregate);
+void gate_tokens_review(struct gate *gate, const struct gate_inflight *call, struct mono now);
+// All are wanted again; `limit` is the company that they may keep, 0 = as is.
+void gate_tokens_again(struct gate *gate, const struct gate_inflight *call, uint16_t limit);
+// One of them spoils the call: ask for halves until that one stands alone.
+void gate_tokens_halve(struct gate *gate, const struct gate_inflight *call, struct mono now);
+// Their company met a timeout; in a series it is known whose read it was.
+void gate_tokens_suspect(struct gate *gate, const struct gate_inflight *call);
 
 // gate_call.c
 // How many reads of contracts the call consists of; 0: it is of another kind.
