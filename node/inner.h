@@ -321,7 +321,7 @@ void rotation_on_deadline(struct node *node, struct now now);
 struct mono rotation_deadline(const struct node *node);
 
 // tombstones.c
-// True if `value` is a tombstone of `token`, and later than the one that is held.
+// True if `value` is a tombstone of `token`, later than the one that counts, and not what waits.
 bool tombstones_is_news(struct node *node, const struct token_id *token, struct span value);
 // Takes a tombstone, from anywhere; `own`: of a user. `ret`: NO with REASON_TOMBSTONE: it counts,
 // the floors are raised; UNKNOWN: kept until the chain has answered; else it is refused.

@@ -4,11 +4,13 @@
 // What the chain confirms is told to every member that is connected, once a tunnel, and put into
 // the DHT until its delegation ends, so that it reaches those who come later.
 //
-// Capacity: config.capacity.tombstones, one entry a token, that of the greatest epoch. In their
-// order of arrival, so that each peer needs one number to know what it has been told. When full, a
-// new one takes the place of one that the chain has not confirmed, else of the one that ends first;
-// those that a user of this node gave stay. A stranger can fill nothing: an entry takes an owner's
-// signature, and room beyond the unconfirmed takes a token.
+// Capacity: config.capacity.tombstones, for each token one that the chain has confirmed and one
+// that waits for it, each that of the greatest epoch. In their order of arrival, so that each peer
+// needs one number to know what it has been told. When full, a new one takes the place of one that
+// the chain has not confirmed, else of the one that ends first; those that a user of this node gave
+// stay. While the chain cannot be read anybody's signature may be an owner's, so what waits
+// displaces only what waits, and nothing that a user gave: a stranger can make up what waits, but
+// room beyond that takes a token.
 #include "node/inner.h"
 
 #include <string.h>
@@ -18,11 +20,12 @@ enum {
     PUT_LATEST_MS = 24 * 3600 * 1000,
 };
 
-static struct tombstone *find(struct node *node, const struct token_id *token)
+static struct tombstone *find(struct node *node, const struct token_id *token, bool proven)
 {
     for (size_t i = 0; i < node->tombstone_count; i++) {
-        if (token_id_equal(&node->tombstones[i].token, token)) {
-            return &node->tombstones[i];
+        struct tombstone *entry = &node->tombstones[i];
+        if (entry->proven == proven && token_id_equal(&entry->token, token)) {
+            return entry;
         }
     }
     return NULL;
@@ -44,7 +47,7 @@ static bool is_weaker(const struct tombstone *a, const struct tombstone *b)
     return a->proven != b->proven ? !a->proven : a->not_after_s < b->not_after_s;
 }
 
-static bool make_room(struct node *node)
+static bool make_room(struct node *node, const struct tombstone *fresh)
 {
     size_t weakest = SIZE_MAX;
     if (node->tombstone_count < node->config.capacity.tombstones) {
@@ -53,7 +56,8 @@ static bool make_room(struct node *node)
     ASSERT(node->tombstone_count == 0 || node->tombstones != NULL);
     for (size_t i = 0; i < node->tombstone_count; i++) {
         const struct tombstone *entry = &node->tombstones[i];
-        if (!entry->own && (weakest == SIZE_MAX || is_weaker(entry, &node->tombstones[weakest]))) {
+        bool may_go = !entry->own && (!entry->proven || fresh->proven || fresh->own);
+        if (may_go && (weakest == SIZE_MAX || is_weaker(entry, &node->tombstones[weakest]))) {
             weakest = i;
         }
     }
@@ -74,7 +78,7 @@ static struct mono next_put(struct node *node, struct now now, const struct tomb
 
 static enum status append(struct node *node, struct now now, const struct tombstone *entry)
 {
-    if (!make_room(node)) {
+    if (!make_room(node, entry)) {
         return ERR_FULL;
     }
     ASSERT(node->tombstones != NULL);
@@ -128,27 +132,34 @@ static void act(struct node *node, struct now now, const struct token_id *token)
 bool tombstones_is_news(struct node *node, const struct token_id *token, struct span value)
 {
     struct record record;
-    const struct tombstone *known = find(node, token);
+    const struct tombstone *proven = find(node, token, true);
+    const struct tombstone *waiting = find(node, token, false);
     return parse(node, token, value, &record) &&
-           (known == NULL || known->epoch_s < record.delegation.epoch_s);
+           (proven == NULL || proven->epoch_s < record.delegation.epoch_s) &&
+           (waiting == NULL || !span_equal(span_of(waiting->value, waiting->size), value));
 }
 
-static enum status keep(struct node *node, struct now now, const struct record *record,
-    struct span value, bool own, bool proven)
+// In the place of the one of its kind, if there is one.
+static enum status keep(struct node *node, struct now now, const struct tombstone *entry)
 {
-    struct tombstone entry = {.token = record->token,
-        .epoch_s = record->delegation.epoch_s,
-        .not_after_s = record->delegation.not_after_s,
-        .own = own,
-        .proven = proven,
-        .size = (uint16_t)value.size};
-    memcpy(entry.value, value.data, value.size);
-    struct tombstone *known = find(node, &record->token);
+    struct tombstone copy = *entry;
+    struct tombstone *known = find(node, &copy.token, copy.proven);
     if (known != NULL) {
-        entry.own = own || known->own;
+        copy.own = copy.own || (copy.proven && known->own);
         remove_at(node, (size_t)(known - node->tombstones));
     }
-    return append(node, now, &entry);
+    return append(node, now, &copy);
+}
+
+// The chain has not been read: it waits, unless one waits with a better right.
+static enum status keep_waiting(struct node *node, struct now now, const struct tombstone *entry)
+{
+    struct tombstone *waiting = find(node, &entry->token, false);
+    (void)gate_refresh(node->gate, &entry->token, now);
+    if (waiting != NULL && !entry->own && (waiting->own || waiting->epoch_s >= entry->epoch_s)) {
+        return OK;
+    }
+    return keep(node, now, entry);
 }
 
 enum status tombstones_take(struct node *node, struct now now, const struct token_id *token,
@@ -158,24 +169,28 @@ enum status tombstones_take(struct node *node, struct now now, const struct toke
     if (!parse(node, token, value, &record)) {
         return ERR_MALFORMED;
     }
-    struct tombstone *known = find(node, token);
+    struct tombstone *proven = find(node, token, true);
     struct verdict verdict = decide(node, now, &record);
     *ret = verdict;
-    if (known != NULL && known->epoch_s >= record.delegation.epoch_s) {
-        known->own = known->own || own;
-        tombstones_on_reading(node, now, token);
+    if (proven != NULL && proven->epoch_s >= record.delegation.epoch_s) {
+        proven->own = proven->own || own;
         return OK;
     }
-    bool proven = counts(&verdict);
-    if (!proven && verdict.kind == VERDICT_UNKNOWN) {
-        (void)gate_refresh(node->gate, token, now);
-    }
-    enum status status = proven || verdict.kind == VERDICT_UNKNOWN
-                             ? keep(node, now, &record, value, own, proven)
-                             : OK;
-    if (proven) {
+    struct tombstone entry = {.token = record.token,
+        .epoch_s = record.delegation.epoch_s,
+        .not_after_s = record.delegation.not_after_s,
+        .own = own,
+        .proven = counts(&verdict),
+        .size = (uint16_t)value.size};
+    memcpy(entry.value, value.data, value.size);
+    enum status status = OK;
+    if (entry.proven) {
+        status = keep(node, now, &entry);
         act(node, now, token);
+    } else if (verdict.kind == VERDICT_UNKNOWN) {
+        status = keep_waiting(node, now, &entry);
     }
+    tombstones_on_reading(node, now, token);
     return status;
 }
 
@@ -183,8 +198,8 @@ enum status tombstones_take(struct node *node, struct now now, const struct toke
 void tombstones_on_reading(struct node *node, struct now now, const struct token_id *token)
 {
     struct record record;
-    struct tombstone *entry = find(node, token);
-    if (entry == NULL || entry->proven) {
+    struct tombstone *entry = find(node, token, false);
+    if (entry == NULL) {
         return;
     }
     struct tombstone copy = *entry;
@@ -196,21 +211,27 @@ void tombstones_on_reading(struct node *node, struct now now, const struct token
         return;
     }
     remove_at(node, (size_t)(entry - node->tombstones));
-    if (counts(&verdict)) {
+    const struct tombstone *proven = find(node, token, true);
+    if (counts(&verdict) && (proven == NULL || proven->epoch_s < copy.epoch_s)) {
         // At the end: nobody has been told of it yet.
         copy.proven = true;
-        (void)append(node, now, &copy);
+        (void)keep(node, now, &copy);
         act(node, now, token);
+    }
+}
+
+static void apply(struct node *node, struct now now, const struct tombstone *entry)
+{
+    struct record record;
+    if (entry != NULL && parse(node, &entry->token, span_of(entry->value, entry->size), &record)) {
+        (void)decide(node, now, &record);
     }
 }
 
 void tombstones_apply(struct node *node, struct now now, const struct token_id *token)
 {
-    struct record record;
-    const struct tombstone *entry = find(node, token);
-    if (entry != NULL && parse(node, token, span_of(entry->value, entry->size), &record)) {
-        (void)decide(node, now, &record);
-    }
+    apply(node, now, find(node, token, true));
+    apply(node, now, find(node, token, false));
 }
 
 void tombstones_start(struct node *node, struct now now)

@@ -355,6 +355,32 @@ static void a_stranger_retires_nobody(void **)
         ERR_MALFORMED);
 }
 
+// Nor, while the chain cannot be read, takes the place of what the owner has signed.
+static void a_stranger_displaces_no_tombstone(void **)
+{
+    struct stone stone = make_stone(b, 2);
+    (void)retire(c, &stone);
+    world_run(world, 500);
+    assert_int_equal(world_status(world, a).tombstones, 1);
+    world->nodes[a].chain = FAULT_SILENT;
+    world_run(world, MINUTE);
+    struct stone forged = make_stone(b, STRANGER);
+    node_on_stored_tombstone(world->nodes[a].node, world_now(world, a), &forged.token,
+        span_of(forged.bytes, forged.size));
+    world_drain(world, a);
+    assert_int_equal(world_status(world, a).tombstones, 2);
+    world->nodes[a].chain = FAULT_NONE;
+    world_run(world, MINUTE);
+    assert_int_equal(world_status(world, a).tombstones, 1);
+    // What is left is the owner's: who comes later hears of it.
+    world_down(world, c);
+    lose_values_at(2);
+    size_t d = world_join(world, (struct world_options){.nat = KIND_PUBLIC});
+    world_run(world, 20000);
+    assert_true(world_connected(world, a, d));
+    assert_int_equal(world_status(world, d).tombstones, 1);
+}
+
 static void one_that_is_put_here_is_noticed(void **)
 {
     struct stone stone = make_stone(b, 2);
@@ -502,6 +528,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_retired_node_is_out_everywhere_at_once, start, stop),
         cmocka_unit_test_setup_teardown(a_thief_who_goes_on_stays_out, start, stop),
         cmocka_unit_test_setup_teardown(a_stranger_retires_nobody, start, stop),
+        cmocka_unit_test_setup_teardown(a_stranger_displaces_no_tombstone, start, stop),
         cmocka_unit_test_setup_teardown(one_that_is_put_here_is_noticed, start, stop),
         cmocka_unit_test_setup_teardown(it_waits_for_the_chain, start, stop),
         cmocka_unit_test_setup_teardown(an_authorised_node_takes_the_seat_again, start, stop),
