@@ -99,27 +99,43 @@ static bool is_too_long(const struct gate_history *history)
            (history->walk.last - history->walk.next) / history->range.blocks > CALLS_MAX;
 }
 
-static void begin_walk(struct gate *gate, struct now now)
+// True if ids are asked for one after the other instead, since all providers have failed.
+static bool all_have_failed(struct gate *gate, struct now now)
 {
     struct gate_history *history = &gate->enumeration.history;
-    bool whole = history->passes < gate->quorum;
-    uint64_t from = whole ? history->deployed : history->before;
-    if (history->under_way && history->walk.next > from) {
-        from = history->walk.next; // an earlier round came so far
+    if (++history->refusals < gate->config.providers) {
+        return false;
     }
-    history->step = HISTORY_WALK;
-    history->under_way = true;
-    history->walk.next = from;
-    history->walk.last = history->head;
-    gate_history_go_on(gate, now);
+    history->refusals = 0;
+    history->refused_until = mono_add(now.mono, PAUSE_MS);
+    gate_enumeration_in_sequence(gate, now);
+    return true;
+}
+
+// This provider cannot go on: the next one's turn.
+static void give_up(struct gate *gate, struct now now)
+{
+    if (!all_have_failed(gate, now) && !gate_hedge_failed(gate, &gate->enumeration.hedge)) {
+        gate_enumeration_interrupted(gate, now);
+    }
+}
+
+// By this provider's word on the chain's length, and on the range that it takes, it is too far: the
+// next one's may be another.
+static void turn_back(struct gate *gate, struct now now)
+{
+    gate_history_begin(gate);
+    if (!all_have_failed(gate, now)) {
+        size_t next = (gate->enumeration.provider + 1) % gate->config.providers;
+        gate_enumeration_moved(gate, now, next);
+    }
 }
 
 void gate_history_go_on(struct gate *gate, struct now now)
 {
     struct gate_history *history = &gate->enumeration.history;
     if (is_too_long(history)) {
-        history->refused_until = mono_add(now.mono, PAUSE_MS);
-        gate_enumeration_in_sequence(gate, now);
+        turn_back(gate, now);
     } else if (history->walk.next > history->walk.last) {
         history->passes = (uint8_t)(history->passes + (history->passes < gate->quorum ? 1 : 0));
         history->before = history->newest < history->head ? history->newest : history->head;
@@ -130,11 +146,26 @@ void gate_history_go_on(struct gate *gate, struct now now)
     }
 }
 
+static void begin_walk(struct gate *gate, struct now now)
+{
+    struct gate_history *history = &gate->enumeration.history;
+    bool whole = history->passes < gate->quorum;
+    uint64_t from = whole ? history->deployed : history->before;
+    if (history->under_way && history->walk.next > from && history->walk.next <= history->head) {
+        from = history->walk.next; // an earlier round came so far, by blocks that there are
+    }
+    history->step = HISTORY_WALK;
+    history->under_way = true;
+    history->walk.next = from;
+    history->walk.last = history->head;
+    gate_history_go_on(gate, now);
+}
+
 static void take_head(struct gate *gate, struct now now, uint64_t head)
 {
     struct gate_history *history = &gate->enumeration.history;
     history->head = head;
-    if (history->has_deployed) {
+    if (history->passes >= gate->quorum) {
         begin_walk(gate, now);
         return;
     }
@@ -143,8 +174,10 @@ static void take_head(struct gate *gate, struct now now, uint64_t head)
     history->step = HISTORY_CODE;
 }
 
-// The first block with code lies in low .. high. Where the state of old blocks is not kept, all
-// that is known is that it may lie before: the walk begins with the first block, if it can.
+// The first block with code lies in low .. high. Each walk of the whole history looks for it anew,
+// or one provider's lie would hide all members before it from the others' walks. Where the state of
+// old blocks is not kept, all that is known is that it may lie before: the walk begins with the
+// first block, if it can.
 static void take_code(struct gate *gate, struct now now, bool answered, bool has_code)
 {
     struct gate_history *history = &gate->enumeration.history;
@@ -158,7 +191,6 @@ static void take_code(struct gate *gate, struct now now, bool answered, bool has
     }
     if (history->low >= history->high) {
         history->deployed = history->high;
-        history->has_deployed = answered;
         begin_walk(gate, now);
     }
 }
@@ -170,19 +202,6 @@ static void take_entries(struct gate *gate, const struct logs *logs)
         if (logs_entry(logs, i, &entry) && !entry.removed) {
             gate_member_seen(gate, &entry.token, !eth_address_is_zero(&entry.to));
         }
-    }
-}
-
-// This provider cannot go on: the next one's turn, or ids one after the other if all have failed.
-static void give_up(struct gate *gate, struct now now)
-{
-    struct gate_history *history = &gate->enumeration.history;
-    if (++history->refusals >= gate->config.providers) {
-        history->refusals = 0;
-        history->refused_until = mono_add(now.mono, PAUSE_MS);
-        gate_enumeration_in_sequence(gate, now);
-    } else if (!gate_hedge_failed(gate, &gate->enumeration.hedge)) {
-        gate_enumeration_interrupted(gate, now);
     }
 }
 

@@ -26,6 +26,7 @@ enum {
     PAUSE_MIN_MS = 30000,
     PAUSE_MAX_MS = 3600 * 1000,
     NEW_MEMBERS_MAX = 64, // from one reply
+    AHEAD_MAX_S = 60,     // of a transfer's block before the time that k providers have reached
     SEEN_SLACK_S = 60,    // a change of owner that was seen at about that time is this one
     SAVE_MS = 300000,     // a save that is due for nothing else
     REPLY_MAX = 512 * 1024,
@@ -311,12 +312,13 @@ static void take_entries(struct gate *gate, size_t provider, const struct logs *
     }
 }
 
-// The owner changed at that time, and none of the readings has shown it.
-static bool was_missed(const struct gate_token *token, uint64_t time_s)
+// The owner changed at that time, and none of the readings has shown it. A time to come is no time
+// of a block, and as a floor would leave the owner nothing that he could sign.
+static bool was_missed(const struct gate_token *token, uint64_t time_s, uint64_t now_s)
 {
     const struct gate_seat *seat = &token->seat;
-    return seat->owned_before && time_s > token->known_since_s &&
-           seat->epoch_min_s + SEEN_SLACK_S < time_s;
+    return seat->owned_before && time_s > token->known_since_s && time_s <= now_s + AHEAD_MAX_S &&
+           seat->epoch_min_s < time_s && time_s - seat->epoch_min_s > SEEN_SLACK_S;
 }
 
 // The former owner was there in the block before, which is earlier by an unknown time, or in the
@@ -335,7 +337,7 @@ static void raise_floor(struct gate *gate, size_t slot, uint64_t time_s)
     gate_mark_changed(gate, slot, true);
 }
 
-static void confirm(struct gate *gate, const struct gate_transfer *transfer)
+static void confirm(struct gate *gate, struct now now, const struct gate_transfer *transfer)
 {
     size_t count = 0;
     for (size_t i = 0; i < gate->config.providers; i++) {
@@ -349,14 +351,14 @@ static void confirm(struct gate *gate, const struct gate_transfer *transfer)
     }
     size_t slot = gate_ref_slot(gate, transfer->ref);
     if (count >= gate->quorum && slot != SIZE_MAX &&
-        was_missed(&gate->tokens[slot], transfer->time_s)) {
+        was_missed(&gate->tokens[slot], transfer->time_s, gate_time(gate, now).ms / 1000)) {
         raise_floor(gate, slot, transfer->time_s);
     }
 }
 
 // The block of one or more transfers: its time, if it is the block that they are in.
-static void on_block(
-    struct gate *gate, const struct gate_inflight *call, const struct rpc_reply *reply)
+static void on_block(struct gate *gate, struct now now, const struct gate_inflight *call,
+    const struct rpc_reply *reply)
 {
     struct gate_log_source *source = &gate->logs->sources[call->provider];
     struct rpc_answer answer;
@@ -369,7 +371,7 @@ static void on_block(
         if (answer.verdict == RPC_RESULT && answer.time_s != 0 &&
             hash256_equal(&answer.hash, &transfer->block_hash)) {
             transfer->time_s = answer.time_s;
-            confirm(gate, transfer);
+            confirm(gate, now, transfer);
         } else {
             transfer->used = false; // its log comes again as long as it is in the overlap
         }
@@ -476,7 +478,7 @@ void gate_logs_reply(struct gate *gate, struct now now, const struct gate_inflig
 {
     struct gate_log_source *source = &gate->logs->sources[call->provider];
     if (call->kind == CALL_LOGS_BLOCK) {
-        on_block(gate, call, reply);
+        on_block(gate, now, call, reply);
     } else if (call->kind == CALL_LOGS_HEAD) {
         on_head(gate, now, call, reply);
     } else {

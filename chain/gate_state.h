@@ -293,9 +293,8 @@ struct gate_history {
     struct log_walk walk;
     struct mono refused_until; // logs are no way here until then
     bool under_way;            // walk.next holds, also between rounds
-    bool has_deployed;
-    uint8_t passes;   // walks of the whole history, up to the quorum
-    uint8_t refusals; // in a row, of different providers
+    uint8_t passes;            // walks of the whole history, up to the quorum
+    uint8_t refusals;          // in a row, of different providers
     uint64_t deployed;
     uint64_t low, high; // where that block lies
     uint64_t head;      // of this round

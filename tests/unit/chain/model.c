@@ -427,7 +427,7 @@ static void answer_block(
     (void)snprintf(text, sizeof text,
         "\"result\":{\"number\":\"0x%" PRIx64 "\",\"hash\":\"0x%064" PRIx64
         "\",\"timestamp\":\"0x%" PRIx64 "\"}",
-        block, block, model_block_time_s(model, block));
+        block, block, model_block_time_s(model, block) + provider->ahead_s);
     put_text(ret, text);
 }
 
@@ -497,7 +497,8 @@ static bool answer_method(struct model *model, struct model_provider *provider, 
     if (strcmp(method, "eth_getCode") == 0) {
         const char *at = json_string_value(json_array_get(params, 1));
         uint64_t block = at[0] == '0' ? (uint64_t)strtoull(at, NULL, 16) : UINT64_MAX;
-        if (block < model->deployed || (model->forgets && block < head_of(model, provider))) {
+        if (block < model->deployed || (provider->no_past && block < head_of(model, provider)) ||
+            (model->forgets && block < head_of(model, provider))) {
             put_text(ret, model->forgets ? "\"error\":{\"code\":-32000,\"message\":"
                                            "\"missing trie node\"}"
                                          : "\"result\":\"0x\"");
@@ -511,7 +512,8 @@ static bool answer_method(struct model *model, struct model_provider *provider, 
     }
     if (strcmp(method, "eth_blockNumber") == 0) {
         (void)snprintf(text, sizeof text, "\"result\":\"0x%" PRIx64 "\"",
-            head_of(model, provider) + (provider->moves ? 1 : 0));
+            provider->endless ? UINT64_MAX - 1
+                              : head_of(model, provider) + (provider->moves ? 1 : 0));
         put_text(ret, text);
         return true;
     }

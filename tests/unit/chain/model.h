@@ -159,6 +159,9 @@ struct model_provider {
     bool no_logs;        // eth_getLogs is not served
     uint64_t logs_cap;   // blocks that it takes in a call; 0 = any. Four shapes of error
     uint64_t logs_blind; // its newest blocks have no logs, without a word
+    bool no_past;        // it denies that the contract is older than its newest block
+    bool endless;        // it claims more blocks than can be walked
+    uint64_t ahead_s;    // by so much its blocks' times are too late, if asked for by number
     uint64_t invents;    // a token that it lets be sold and bought back in each newest block
     uint64_t logs_calls;
     uint64_t calls;
@@ -184,6 +187,7 @@ struct model {
     bool proofs;             // blocks have true headers, and eth_getProof is served
     uint64_t place;          // number of the slot of the owners; 0 = 2, UINT64_MAX = ERC-7201's
     uint8_t code;            // what runs at the contract
+    bool own_code;           // DeedmeshSeat does
     uint64_t implementation; // what a proxy there names; 0 = it is none
     bool beacon;
     bool zero_leaves;  // anvil's: a zeroed slot stays in the trie

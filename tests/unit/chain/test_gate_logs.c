@@ -269,6 +269,19 @@ static void one_that_invents_sales_bricks_nothing(void **)
     assert_verdict(&delegation, "epoch_old");
 }
 
+// Whoever is trusted alone may end delegations by a lie, but not for good.
+static void a_sale_in_times_to_come_bricks_nothing(void **)
+{
+    model_stop(&model);
+    (void)start_with(1, 0);
+    struct delegation delegation = model_delegation(&model, 7, ALICE, NODE);
+    model_advance(&model, 70000);
+    model.providers[0].invents = 7;
+    model.providers[0].ahead_s = 365 * DAY_S;
+    model_advance(&model, 600000);
+    assert_verdict(&delegation, "authorised");
+}
+
 static void an_invention_costs_no_more_than_a_reading_a_turn(void **)
 {
     model.providers[1].invents = 7;
@@ -355,6 +368,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_that_invents_sales_bricks_nothing, start, stop),
         cmocka_unit_test_setup_teardown(
             an_invention_costs_no_more_than_a_reading_a_turn, start, stop),
+        cmocka_unit_test_setup_teardown(a_sale_in_times_to_come_bricks_nothing, start, stop),
         cmocka_unit_test_setup_teardown(a_sale_that_was_seen_is_not_counted_twice, start, stop),
         cmocka_unit_test_setup_teardown(
             a_single_provider_suffices_where_it_is_trusted, start, stop),

@@ -327,6 +327,28 @@ static void members_are_found_in_all_ways(void **)
     }
 }
 
+// The first to be asked says that the contract is newer than its tokens, or that there are more
+// blocks than anybody can walk: the others' walks find them.
+static void no_provider_hides_members_by_the_length_of_the_past(void **)
+{
+    for (size_t way = 0; way < 2; way++) {
+        for (size_t liar = 0; liar < 3; liar++) {
+            begin(3, (struct gate_config){.tokens_max = 8, .members_max = 300});
+            model.providers[liar].no_past = way == 0;
+            model.providers[liar].endless = way == 1;
+            model_set_owner(&model, 1000, model_address(ALICE));
+            model_advance(&model, 20000);
+            model_settle(&model);
+            for (size_t i = 0; i < 3; i++) {
+                gate_enumerate(model.gate, model.now);
+                model_advance(&model, 1000);
+            }
+            assert_true(is_member(1000));
+            assert_int_equal(gate_enumeration_status(model.gate).way, GATE_WAY_LOGS);
+        }
+    }
+}
+
 static void rounds_find_what_is_new_and_miss_what_is_gone(void **)
 {
     begin(2, (struct gate_config){.tokens_max = 8, .members_max = 300});
@@ -434,6 +456,7 @@ int main(void)
         GATE_TEST(a_state_of_former_versions_is_still_read),
         GATE_TEST(a_state_of_more_tokens_fits_as_far_as_it_goes),
         GATE_TEST(members_are_found_in_all_ways),
+        GATE_TEST(no_provider_hides_members_by_the_length_of_the_past),
         GATE_TEST(rounds_find_what_is_new_and_miss_what_is_gone),
         GATE_TEST(a_hostile_supply_is_bounded),
         GATE_TEST(the_interface_needs_a_quorum),
