@@ -2,8 +2,11 @@
 //
 // Where the contract keeps its owners: found among the places that are usual by what the quorum
 // says of two tokens or more, and pinned with the code that put them there. Other code may keep
-// them elsewhere, so a changed code ends proofs until the place has been found anew.
+// them elsewhere, so a changed code ends proofs until the place has been found anew. Where the code
+// is that of our own contract the place is known, and nobody has to be believed about it.
 #include "chain/gate_state.h"
+
+#include "chain/contracts/seat_code.h"
 
 #include <string.h>
 
@@ -34,6 +37,14 @@ static bool code_equal(const struct gate_code *a, const struct gate_code *b)
 {
     return hash256_equal(&a->hash, &b->hash) &&
            storage_slot_equal(&a->implementation, &b->implementation);
+}
+
+// DeedmeshSeat has no proxy, and ERC721 first in line: its owners are in slot 2.
+static bool is_own_contract(const struct gate_code *code)
+{
+    static const struct storage_slot none = {{0}};
+    return hash256_equal(&code->hash, &seat_code_hash) &&
+           storage_slot_equal(&code->implementation, &none);
 }
 
 static bool is_among(
@@ -98,8 +109,9 @@ bool gate_search_begin(struct gate *gate, struct mono now)
     search->count = 0;
     take_tokens(gate, now, true);
     take_tokens(gate, now, false);
-    // Code that changed is looked at in any case: it may have been put back.
-    if (search->count >= 2 || gate->pin.pinned) {
+    // Code that changed is looked at in any case, as it may have been put back; and so is code that
+    // nobody has looked at.
+    if (search->count >= 2 || gate->pin.pinned || !search->foreign) {
         return true;
     }
     search->due = mono_add(now, gate->config.poll_ms); // or when another token has been read
@@ -146,6 +158,13 @@ static bool has_settled(struct gate_proof *proof, const struct gate_code *code, 
     return mono_since(proof->changed_at, now) >= GATE_CODE_SETTLE_MS;
 }
 
+static void pin(struct gate *gate, struct mono now, size_t place, const struct gate_code *code)
+{
+    gate->pin = (struct gate_pin){.pinned = true, .place = gate_place_number(place), .code = *code};
+    gate->dirty = true;
+    begin_gathering(gate, now);
+}
+
 void gate_search_conclude(struct gate *gate, struct now now, const struct gate_header *header)
 {
     struct gate_proof *proof = gate->proof;
@@ -156,6 +175,15 @@ void gate_search_conclude(struct gate *gate, struct now now, const struct gate_h
         return;
     }
     bool changed = gate->pin.pinned;
+    if (!changed && is_own_contract(&header->code)) {
+        pin(gate, now.mono, 0, &header->code);
+        return;
+    }
+    search->foreign = true;
+    if (!changed && search->count < 2) {
+        search->due = now.mono; // until there are tokens enough
+        return;
+    }
     if (changed) {
         gate_proof_set_standing(gate, PROOF_CHANGED);
         if (!has_settled(proof, &header->code, now.mono)) {
@@ -177,10 +205,7 @@ void gate_search_conclude(struct gate *gate, struct now now, const struct gate_h
     while ((search->fits >> place & 1) == 0) {
         place++;
     }
-    gate->pin =
-        (struct gate_pin){.pinned = true, .place = gate_place_number(place), .code = header->code};
-    gate->dirty = true;
-    begin_gathering(gate, now.mono);
+    pin(gate, now.mono, place, &header->code);
 }
 
 void gate_pin_import(struct gate *gate, const struct gate_pin *pin)

@@ -93,6 +93,7 @@ struct gate_search {
     uint8_t count;
     uint8_t fits; // mask of places that hold these owners
     bool beacon;  // the contract's code is named by another contract
+    bool foreign; // the code has been seen, and is none whose place is known
 };
 
 struct gate_proof {

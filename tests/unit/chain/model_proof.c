@@ -4,6 +4,7 @@
 #include "tests/unit/chain/model_proof.h"
 
 #include "base/text.h"
+#include "chain/contracts/seat_code.h"
 #include "chain/keccak.h"
 #include "chain/rlp.h"
 #include "chain/rpc_value.h"
@@ -63,7 +64,8 @@ static struct state_oracle *state_at(
         slots[count] = (struct oracle_slot){.slot = storage_slot_of_token(&id, &place)};
         memcpy(slots[count++].value + 12, owner.bytes, sizeof owner.bytes);
     }
-    struct proof_account account = {.nonce = 1, .code_hash = keccak256(span_of(&model->code, 1))};
+    struct proof_account account = {.nonce = 1,
+        .code_hash = model->own_code ? seat_code_hash : keccak256(span_of(&model->code, 1))};
     struct network network = model_network();
     return state_oracle_new(&network.contract, &account, slots, count, OTHERS);
 }

@@ -172,6 +172,25 @@ static void one_token_does_not_show_the_place(void **)
     assert_proven(9, ALICE);
 }
 
+// No token, and nobody's word on one, is needed.
+static void the_place_of_our_own_contract_is_known(void **)
+{
+    begin_with(3, PROFILE_ERC721);
+    model.own_code = true;
+    lie(0, MALLORY);
+    watch(7);
+    model_advance(&model, 6000);
+    assert_standing(PROOF_ON);
+    assert_proven(7, ALICE);
+    // By its code, not by its word: behind a proxy it may be any.
+    begin_with(3, PROFILE_ERC721);
+    model.own_code = true;
+    model.implementation = 5;
+    watch(7);
+    model_advance(&model, 6000);
+    assert_standing(PROOF_FEW_TOKENS);
+}
+
 static void what_all_say_but_for_the_block_is_no_match_for_a_proof(void **)
 {
     enrol();
@@ -497,6 +516,7 @@ int main(void)
         PROOF_TEST(owners_are_proven),
         PROOF_TEST(every_usual_place_is_found),
         PROOF_TEST(one_token_does_not_show_the_place),
+        PROOF_TEST(the_place_of_our_own_contract_is_known),
         PROOF_TEST(what_all_say_but_for_the_block_is_no_match_for_a_proof),
         PROOF_TEST(flag_and_key_need_the_quorum_and_an_owner_both_agree_on),
         PROOF_TEST(an_explanation_keeps_owner_and_flag_apart),
