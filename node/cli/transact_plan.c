@@ -105,14 +105,16 @@ static bool read_history(const json_t *result, uint64_t *ret_base, uint64_t *ret
 
 static uint64_t suggested_priority(struct transact *transact)
 {
-    struct chain_answer answer = {0};
-    uint64_t priority = 0;
-    chain_client_ask(transact->client, "eth_maxPriorityFeePerGas", json_array(), &answer);
-    if (answer.verdict == CHAIN_RESULT) {
-        (void)json_quantity(answer.result, &priority);
+    struct chain_answer answers[CHAIN_CLIENT_PROVIDERS_MAX];
+    uint64_t priorities[CHAIN_CLIENT_PROVIDERS_MAX];
+    size_t count = 0;
+    chain_client_call_all(transact->client, "eth_maxPriorityFeePerGas", json_array(), answers);
+    for (size_t i = 0; i < chain_client_count(transact->client); i++) {
+        count += answers[i].verdict == CHAIN_RESULT &&
+                 json_quantity(answers[i].result, &priorities[count]);
     }
-    chain_answer_clear(&answer);
-    return priority;
+    clear(answers);
+    return count > 0 ? median(priorities, count) : 0;
 }
 
 static int complain_no_market(struct transact *transact, struct chain_answer *answers)
