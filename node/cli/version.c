@@ -89,7 +89,7 @@ static void print_bash(void)
                  "        ;;\n"
                  "    esac\n"
                  "    case $previous in\n"
-                 "    --*-file | --*-dir | --keystore)\n"
+                 "    --*-file | --*-dir | --keystore | --resume)\n"
                  "        mapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
                  "        return\n"
                  "        ;;\n"
@@ -117,12 +117,36 @@ static void print_bash(void)
                  "complete -F _deedmesh deedmesh\n");
 }
 
+// Within single quotes, and in what _arguments cuts at brackets and colons.
+static void print_zsh_text(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text == '\'') {
+            (void)printf("'\\''");
+        } else {
+            (void)printf("%s%c", strchr("[]:\\", *text) != NULL ? "\\" : "", *text);
+        }
+    }
+}
+
+// A file or a directory: the table calls the value so.
+static bool takes_path(const struct cli_option *option)
+{
+    return strcmp(option->value, "FILE") == 0 || strcmp(option->value, "DIR") == 0;
+}
+
 static void print_zsh_options(const struct cli_option *options)
 {
     for (; options->name != NULL; options++) {
-        (void)printf(" '--%s[%s]%s%s%s'", options->name, options->help,
-            options->value != NULL ? ":" : "", options->value != NULL ? options->value : "",
-            options->value != NULL ? ":_files" : "");
+        (void)printf(" '--%s[", options->name);
+        print_zsh_text(options->help);
+        (void)printf("]");
+        if (options->value != NULL) {
+            (void)printf(":");
+            print_zsh_text(options->value);
+            (void)printf(takes_path(options) ? ":_files" : ": ");
+        }
+        (void)printf("'");
     }
 }
 

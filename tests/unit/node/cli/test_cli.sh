@@ -16,8 +16,7 @@ CONTRACT=0x5FbDB2315678afecb367f032d93F642f64180aa3
 KEY_ONE=0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80
 OWNER_ONE=0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266
 OWNER_TWO=0x70997970C51812dc3A010C7d01b50e0d17dc79C8
-VERBS=(init keygen join authorize up down status peers ping resolve wait metrics completion version
-    "contract deploy" register revoke transfer)
+MAN_PAGE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../../.." && pwd)/docs/man/deedmesh.1
 
 # check NAME EXPECTED-EXIT PATTERN COMMAND...: exit code, and a pattern in what it says.
 check() {
@@ -35,9 +34,46 @@ check() {
 }
 
 
+# What the program knows stands in the man page, and the other way round.
+man_page() {
+    local verb
+    for verb in "${VERBS[@]}"; do
+        check "the man page has the verb $verb" 0 "" \
+            grep -qE "^\.(B|BR|SS) \"?$verb( |\"|\$)" "$MAN_PAGE"
+    done
+    for verb in "${VERBS[@]}"; do
+        # shellcheck disable=SC2086 # a verb may be two words
+        "$DEEDMESH" $verb --help
+    done | grep -oE '^ +(-.|  ),? *--[a-z-]+' | grep -oE -- '--[a-z-]+' | sort -u >"$BASE/known"
+    grep -oE '\\-\\-[a-z]+(\\-[a-z]+)*' "$MAN_PAGE" | sed 's|[\\]||g' | sort -u >"$BASE/described"
+    check "the man page has each option, and no other" 0 "" \
+        diff "$BASE/known" "$BASE/described"
+}
+
+# zsh says what it would complete: _arguments is ours here, and prints what it is given.
+zsh_completion() {
+    if ! command -v zsh >/dev/null; then
+        printf 'skipped completion in zsh: there is no zsh\n'
+        return
+    fi
+    "$DEEDMESH" completion zsh >"$BASE/zsh"
+    check "completion in zsh, with quotes and brackets in the help" 0 \
+        "^--listen.where others reach this node's DHT port.:HOST.*PORT" zsh -f -c '
+        _arguments() { print -rl -- "$@" }
+        words=(deedmesh init "") CURRENT=3
+        . "$1"' _ "$BASE/zsh"
+    check "completion of a second word in zsh" 0 "^deploy$" zsh -f -c '
+        compadd() { shift; print -rl -- "$@" }
+        words=(deedmesh contract "") CURRENT=3
+        . "$1"' _ "$BASE/zsh"
+}
+
 help_and_completion() {
     local verb
     check "help" 0 "Verbs:" "$DEEDMESH" --help
+    mapfile -t VERBS < <("$DEEDMESH" --help |
+        sed -nE '/^Verbs:/,/^Options/s/^  ([a-z]+( [a-z]+)?)  .*/\1/p')
+    check "verbs are found in it" 0 "" test "${#VERBS[@]}" -gt 20
     for verb in "${VERBS[@]}"; do
         # shellcheck disable=SC2086 # a verb may be two words
         check "help of $verb" 0 "^usage: deedmesh $verb" "$DEEDMESH" $verb --help
@@ -187,6 +223,8 @@ no_daemon() {
 }
 
 help_and_completion
+man_page
+zsh_completion
 usage
 keys
 network
