@@ -52,6 +52,10 @@ enum grant_tag {
 const char *grant_tag_name(enum grant_tag tag);
 enum status grant_tag_parse(struct span text, enum grant_tag *ret);
 
+enum {
+    GATE_READING_MS = 30000, // how long an answer may admit, whatever the grace
+};
+
 struct gate_config {
     struct network network;
     enum contract_profile profile;

@@ -14,7 +14,7 @@
 #include "chain/logs.h"
 
 enum {
-    GATE_ANSWER_AGE_MAX_MS = 30000,  // how long an answer may admit
+    GATE_ANSWER_AGE_MAX_MS = GATE_READING_MS,
     GATE_REFRESH_AGE_MS = 1000,      // a younger reading answers a refresh
     GATE_CHECK_INTERVAL_MS = 600000, // chain id and code of a provider that works
     GATE_CHECK_RETRY_MS = 10000,     // of one that serves something else

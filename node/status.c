@@ -25,6 +25,10 @@ static void fill_seat(const struct node *node, struct now now, struct node_statu
     ret->published_ms = mono_since(seat->published_at, now.mono);
     ret->expires_s = seat->record.not_after_s > now_s ? seat->record.not_after_s - now_s : 0;
     ret->verdict = seat->verdict;
+    if (seat->verdict.kind == VERDICT_UNKNOWN && seat->verdict.reason == REASON_AUTHORISED) {
+        ret->verdict.reason = REASON_NOT_READ; // nothing has been decided since the start
+        ret->verdict.token = node->config.token;
+    }
     ret->delegation_left_s = end_s > now_s ? end_s - now_s : 0;
     ret->retired = ret->displaced && seat->retired;
     ret->delegation_ending = seat_is_ending(node, ret->delegation_left_s);

@@ -159,7 +159,7 @@ void bytes_format(double bytes, char ret[static BYTES_TEXT_SIZE]);
 void date_format(uint64_t unix_s, char ret[static DURATION_TEXT_SIZE]);
 
 enum {
-    TABLE_COLUMNS_MAX = 8,
+    TABLE_COLUMNS_MAX = 9,
 };
 
 // Rows of cells, printed with aligned columns. Grows as needed: the client is no daemon.

@@ -37,13 +37,14 @@ static const char *short_address(const json_t *overlay)
 
 static void say_peers(const json_t *peers)
 {
-    struct table *table = table_new(8);
-    table_row(table,
-        (const char *const[]){"TOKEN", "ADDRESS", "PATH", "SINCE", "RTT", "RX", "TX", "WHY"});
+    struct table *table = table_new(9);
+    table_row(table, (const char *const[]){
+                         "TOKEN", "ADDRESS", "PATH", "SINCE", "CHECKED", "RTT", "RX", "TX", "WHY"});
     for (size_t i = 0; i < json_array_size(peers); i++) {
         const json_t *peer = json_array_get(peers, i);
         char path[CELL_SIZE];
         char since[DURATION_TEXT_SIZE];
+        char checked[DURATION_TEXT_SIZE]; // how long ago the chain was last read about it
         char rtt[DURATION_TEXT_SIZE] = "-";
         char rx[BYTES_TEXT_SIZE];
         char tx[BYTES_TEXT_SIZE];
@@ -56,6 +57,7 @@ static void say_peers(const json_t *peers)
         (void)snprintf(path, sizeof path, "%s%s%s", json_text(peer, "path"),
             endpoint != NULL ? " " : "", endpoint != NULL ? endpoint : "");
         duration_format(json_amount(peer, "since_s", -1), since);
+        duration_format(json_amount(peer, "checked_s", -1), checked);
         if (rtt_ms >= 0) {
             (void)snprintf(rtt, sizeof rtt, "%.1f ms", rtt_ms);
         }
@@ -64,9 +66,9 @@ static void say_peers(const json_t *peers)
         (void)snprintf(why, sizeof why, "%s%s%s", connected ? "" : stage,
             !connected && reason != NULL && reason[0] != '\0' ? ": " : "",
             reason != NULL ? reason : "");
-        table_row(table,
-            (const char *const[]){json_text(peer, "token"),
-                short_address(json_object_get(peer, "overlay")), path, since, rtt, rx, tx, why});
+        table_row(table, (const char *const[]){json_text(peer, "token"),
+                             short_address(json_object_get(peer, "overlay")), path, since, checked,
+                             rtt, rx, tx, why});
     }
     table_print(table, "");
     table_free(table);
@@ -175,11 +177,13 @@ static void say_provider(const json_t *provider)
     bytes_format(
         json_amount(provider, "bytes_out_hour", 0) + json_amount(provider, "bytes_in_hour", 0),
         traffic);
-    say("               %s (%s): %s%s%s%s, head %s old", json_text(provider, "url"),
+    bool has_head = json_is_number(json_object_get(provider, "head_age_s"));
+    say("               %s (%s): %s%s%s%s, %s%s%s", json_text(provider, "url"),
         strcmp(json_text(provider, "source"), "manifest") == 0 ? "the manifest's" : "yours",
         json_text(provider, "health"), retry_s > 0 ? ", asked again in " : "",
         retry_s > 0 ? retry : "",
-        json_is_true(json_object_get(provider, "circuit_open")) ? " with one call" : "", age);
+        json_is_true(json_object_get(provider, "circuit_open")) ? " with one call" : "",
+        has_head ? "head " : "no block seen yet", has_head ? age : "", has_head ? " old" : "");
     say("                   read by %s, %.0f ms; last hour: %.0f calls, %s",
         json_text(provider, "way"), json_amount(provider, "latency_ms", 0),
         json_amount(provider, "calls_hour", 0), traffic);
@@ -198,10 +202,10 @@ static void say_chain(const json_t *chain)
     say("chain          trust: %s%s%s%s", json_text(chain, "trust"),
         note != NULL && note[0] != '\0' ? "; " : "", note != NULL ? note : "",
         json_is_true(json_object_get(chain, "allow_http")) ? "; plain http is allowed" : "");
-    const char *grant = json_text(chain, "grant");
-    if (strcmp(grant, "latest") != 0) {
-        say("               grants count once their block is %s", grant);
-    }
+    const char *registry = json_string_value(json_object_get(chain, "delegate_registry"));
+    say("               configured: trust %s, grant %s, grace %.0f s%s%s",
+        json_text(chain, "policy"), json_text(chain, "grant"), json_amount(chain, "grace_s", 0),
+        registry != NULL ? ", delegates by " : "", registry != NULL ? registry : "");
     for (size_t i = 0; i < json_array_size(providers); i++) {
         const json_t *provider = json_array_get(providers, i);
         say_provider(provider);

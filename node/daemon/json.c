@@ -3,6 +3,7 @@
 // What the control verbs and the metrics page show; docs/control.md describes the shapes.
 #include "base/overlay.h"
 #include "base/text.h"
+#include "chain/eip55.h"
 #include "node/daemon/daemon.h"
 #include "node/daemon/metrics.h"
 #include "node/instance/json_forms.h"
@@ -130,7 +131,7 @@ static json_t *json_network(const struct daemon *daemon, const struct node_statu
     char prefix[ADDRESS_TEXT_SIZE];
     char fingerprint[FINGERPRINT_TEXT_SIZE];
     struct dht_key key = key_of_manifest(&daemon->manifest.authority);
-    eth_address_format(&daemon->network.contract, contract);
+    eip55_format(&daemon->network.contract, contract);
     prefix_format(&daemon->manifest.ipv4, prefix);
     fingerprint_format(&key, fingerprint);
     return json_pack("{s:o,s:s,s:s,s:s,s:s}", "chain_id", json_u64_text(daemon->network.chain_id),

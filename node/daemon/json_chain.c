@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // The chain in status and metrics: which policy is at work, and what each RPC provider does.
+#include "chain/eip55.h"
 #include "node/daemon/daemon.h"
 #include "node/daemon/metrics.h"
 
@@ -94,8 +95,10 @@ static void note_without_quorum(const struct node_status *status, char *ret, siz
     char since[SPAN_TEXT_SIZE];
     char left[SPAN_TEXT_SIZE];
     uint64_t lost_ms = status->without_quorum_ms;
+    // What was read last counts for a while whatever the grace.
+    uint64_t hold_ms = trust->grace_ms > GATE_READING_MS ? trust->grace_ms : GATE_READING_MS;
     format_span(lost_ms / 1000, since);
-    format_span(lost_ms < trust->grace_ms ? (trust->grace_ms - lost_ms) / 1000 : 0, left);
+    format_span(lost_ms < hold_ms ? (hold_ms - lost_ms) / 1000 : 0, left);
     int used = snprintf(ret, size,
         "no quorum since %s (%zu of %zu RPC providers answer): nobody "
         "new is admitted, ",
@@ -103,12 +106,10 @@ static void note_without_quorum(const struct node_status *status, char *ret, siz
     if (used < 0 || (size_t)used >= size) {
         return;
     }
-    if (trust->grace_ms == 0) {
-        (void)snprintf(ret + used, size - (size_t)used, "tunnels close (no grace)");
-    } else if (lost_ms >= trust->grace_ms) {
-        (void)snprintf(ret + used, size - (size_t)used, "tunnels are closed");
+    if (lost_ms >= hold_ms) {
+        (void)snprintf(ret + used, size - (size_t)used, "the grace is over: tunnels close");
     } else {
-        (void)snprintf(ret + used, size - (size_t)used, "tunnels stay %s more", left);
+        (void)snprintf(ret + used, size - (size_t)used, "tunnels stay about %s more", left);
     }
 }
 
@@ -131,25 +132,29 @@ static void trust_note(const struct node_status *status, char *ret, size_t size)
     }
 }
 
+static const char *const levels[] = {[TRUST_NONE] = "none",
+    [TRUST_SINGLE] = "single",
+    [TRUST_QUORUM] = "quorum",
+    [TRUST_PROOF] = "proof"};
+
 json_t *json_chain(struct daemon *daemon, const struct node_status *status)
 {
     char why[GATE_VERDICT_TEXT_SIZE];
     char note[240];
+    char registry[ETH_ADDRESS_TEXT_SIZE];
     const struct gate_trust *trust = &status->trust;
-    static const char *const levels[] = {[TRUST_NONE] = "none",
-        [TRUST_SINGLE] = "single",
-        [TRUST_QUORUM] = "quorum",
-        [TRUST_PROOF] = "proof"};
     verdict_text(&status->verdict, why);
     trust_note(status, note, sizeof note);
-    return json_pack("{s:s,s:s,s:s,s:s,s:i,s:I,s:I,s:o,s:s,s:b,s:s,s:s,s:o}", "trust",
+    eip55_format(&daemon->config.registry, registry);
+    return json_pack("{s:s,s:s,s:s,s:s,s:i,s:I,s:I,s:o,s:s,s:b,s:o,s:s,s:s,s:o}", "trust",
         levels[trust->level], "policy", trust_policy_name(trust->policy), "grant",
         grant_tag_name(trust->grant), "proof", proof_standing_name(trust->proof), "trusting",
         (int)trust->quorum, "proof_block", (json_int_t)trust->proof_block, "grace_s",
         (json_int_t)(trust->grace_ms / 1000), "without_quorum_s",
         trust->level == TRUST_NONE ? json_integer((json_int_t)(status->without_quorum_ms / 1000))
                                    : json_null(),
-        "note", note, "allow_http", (int)daemon->config.allow_http, "self",
+        "note", note, "allow_http", (int)daemon->config.allow_http, "delegate_registry",
+        daemon->config.delegate_registry ? json_string(registry) : json_null(), "self",
         verdict_kind_name(status->verdict.kind), "self_why",
         status->verdict.kind == VERDICT_YES ? "" : why, "providers", json_providers(daemon));
 }
@@ -242,6 +247,12 @@ static void add_proof_faults(struct daemon *daemon, struct metrics *metrics)
 void json_chain_metrics(
     struct daemon *daemon, const struct node_status *status, struct metrics *metrics)
 {
+    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
+        const struct metric_label label = {"level", levels[i]};
+        metrics_add_u64(metrics, "deedmesh_chain_trust",
+            "1 for the trust that is at work now, 0 for the others.", METRIC_GAUGE, &label, 1,
+            (size_t)status->trust.level == i);
+    }
     metrics_add(metrics, "deedmesh_chain_without_quorum_seconds",
         "How long too few RPC providers have been good; 0 while there is a quorum.", METRIC_GAUGE,
         NULL, 0, (double)status->without_quorum_ms / 1000);

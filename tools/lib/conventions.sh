@@ -236,6 +236,21 @@ rule_foreign_words() {
         "names a registry, or a path of one machine"
 }
 
+# Each key of the configuration and each metric's name stands in its man page.
+rule_documented() {
+    local name
+    sed -nE 's/^    \{"[a-z]+", "([a-z_]+)", (true|false), parse_.*/\1/p' node/instance/config.c |
+        sort -u | while IFS= read -r name; do
+        grep -qE "^\.BR? $name( |\$)" docs/man/deedmesh.conf.5 ||
+            printf 'docs/man/deedmesh.conf.5:1: does not say what %s is\n' "$name"
+    done
+    project_files 'node/daemon/*.c' | xargs -r grep -hoE '"deedmesh_[a-z_]*[a-z]"' | tr -d '"' |
+        sort -u | while IFS= read -r name; do
+        grep -qE "\\b$name(\{| |\$)" docs/man/deedmeshd.8 ||
+            printf 'docs/man/deedmeshd.8:1: does not say what %s is\n' "$name"
+    done
+}
+
 # Worth a second look, no failure.
 warn_long_files() {
     code_files | xargs -r wc -l | awk -v max="$FILE_LINES_MAX" \
@@ -246,7 +261,7 @@ conventions_run() {
     local rule found all=""
     warn_long_files
     for rule in includes pure links function_length spdx lines banned_calls unfinished_marks \
-        foreign_words; do
+        foreign_words documented; do
         found=$("rule_$rule" || true)
         [ -z "$found" ] || all+="$found"$'\n'
     done
