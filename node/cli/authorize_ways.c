@@ -182,6 +182,11 @@ int authorize_obtain(
         return authorize_in_browser(cli, authorization);
     }
     int result = print_draft(cli, state, authorization);
+    if (result == DONE && cli->arguments.print && isatty(STDERR_FILENO) == 1) {
+        warn("Sign it with the owner's wallet (%s), then: deedmesh %s %s --signature 0x...",
+            cli->arguments.text ? "personal_sign" : "eth_signTypedData_v4", cli->verb,
+            cli->arguments.operands[0] != NULL ? cli->arguments.operands[0] : "");
+    }
     if (result != DONE || cli->arguments.print) {
         return result;
     }

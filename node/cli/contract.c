@@ -48,7 +48,8 @@ static int say_deployed(struct cli *cli, uint64_t chain_id, const struct transac
         print_json(object);
     } else {
         say("The contract stands at %s. Start its network with:\n\n"
-            "    deedmesh init --chain-id %" PRIu64 " --contract %s --profile dstack-access",
+            "    deedmesh init --chain-id %" PRIu64 " --contract %s --profile dstack-access "
+            "--rpc URL",
             contract, chain_id, contract);
     }
     return DONE;

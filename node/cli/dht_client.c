@@ -239,8 +239,9 @@ static int join(struct cli *cli, struct dht_client *client, uint64_t timeout_ms)
     struct mono until = mono_add(clock_mono(), timeout_ms);
     if (client->asked == 0) {
         return complain(cli, FAILED, "no_bootstrap",
-            "nobody to ask: start the node with `deedmesh up`, or name a member's DHT port with "
-            "--bootstrap HOST:PORT");
+            "the DHT: nobody to ask; start the node with `deedmesh up`, or name a member's DHT "
+            "port "
+            "with --bootstrap HOST:PORT");
     }
     while (!client->joined && next_event(client, until, &event)) {
         client->joined = event.kind == DHT_EVENT_JOINED;

@@ -226,9 +226,10 @@ int verb_init(struct cli *cli)
     result = pinned_manifest(cli, state, &pinned, &none);
     if (result == DONE && !none) {
         result = complain(cli, FAILED, "exists",
-            "%s belongs to a network already (see `deedmesh status`); start another one under "
-            "another name: deedmesh -i NAME init ...",
-            cli->instance);
+            "%s belongs to a network already; start another one under another name: deedmesh -i "
+            "NAME init .... To start over before anybody has joined, move manifest and "
+            "authority.key in %s away",
+            cli->instance, state_path(state));
     }
     if (result == DONE) {
         result = check_delegations(cli, state, &manifest);

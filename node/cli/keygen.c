@@ -125,10 +125,13 @@ int verb_keygen(struct cli *cli)
         goto out;
     }
     if (keys.node && keys.wg) {
+        char wg_text[WG_KEY_TEXT_SIZE];
+        wg_key_format(&keys.wg_key, wg_text);
         result = complain(cli, FAILED, "exists",
-            "%s has its keys already, and they are never overwritten; to start over, move "
-            "node.key and wireguard.key away and authorize the new key afterwards",
-            state_path(state));
+            "%s has its keys already, and they are never overwritten (the WireGuard key is %s); "
+            "`deedmesh rotate` replaces them. To start over, move node.key and wireguard.key away "
+            "and authorize the new key afterwards",
+            state_path(state), wg_text);
         goto out;
     }
     if (!keys.wg) {

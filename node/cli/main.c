@@ -213,6 +213,11 @@ static int run_group(const struct cli *cli, int count, char **words)
     if (help) {
         return DONE;
     }
+    if (found && count > 1 && words[1][0] != '-') {
+        return complain(cli, USAGE_ERROR, "usage",
+            "there is no verb '%s %s'; `deedmesh %s --help` lists them", words[0], words[1],
+            words[0]);
+    }
     return found ? complain(cli, USAGE_ERROR, "usage",
                        "%s what? `deedmesh %s --help` lists its verbs", words[0], words[0])
                  : complain(cli, USAGE_ERROR, "usage",

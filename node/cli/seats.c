@@ -89,6 +89,8 @@ void seats_open_dht(struct seats_source *source)
     cli.arguments.json = false; // a warning: the answer on standard output follows
     if (dht_client_open(&cli, source->state, &source->network, DHT_CLIENT_JOIN_MS, &dht) == DONE) {
         source->dht = dht;
+    } else {
+        warn("deedmesh: going on without the records in the DHT");
     }
 }
 

@@ -204,11 +204,25 @@ static void add_check(struct rows *rows, enum gate_check_kind kind, const struct
         passed ? gate_check_text(kind) : verdict_reason_text(check->reason));
 }
 
+// Closed by the contract's owner: no, whoever sits there.
+static bool is_revoked(const struct seat_view *view)
+{
+    return view->reading.kind == VERDICT_YES && view->reading.has_access && !view->reading.active;
+}
+
+static enum verdict_reason reason_without_claim(const struct seat_view *view)
+{
+    return is_revoked(view) ? REASON_NOT_ACTIVE : view->reading.reason;
+}
+
 static void add_checks(struct rows *rows, const struct seat_view *view)
 {
     if (!seat_has_claim(view)) {
         const struct gate_check read = {view->reading.kind, view->reading.reason};
         add_check(rows, GATE_CHECK_TOKEN, &read);
+        if (is_revoked(view)) {
+            add_check(rows, GATE_CHECK_ACTIVE, &(struct gate_check){VERDICT_NO, REASON_NOT_ACTIVE});
+        }
         return;
     }
     for (size_t i = 0; i < GATE_CHECKS; i++) {
@@ -223,7 +237,8 @@ static enum verdict_kind conclude(const struct seat_view *view, enum verdict_kin
 {
     enum verdict_kind admitted = view->verdict.kind;
     if (!seat_has_claim(view)) {
-        bool known_empty = view->claim == SEAT_NO_RECORD || view->reading.kind == VERDICT_NO;
+        bool known_empty =
+            view->claim == SEAT_NO_RECORD || view->reading.kind == VERDICT_NO || is_revoked(view);
         admitted = known_empty ? VERDICT_NO : VERDICT_UNKNOWN;
     }
     if (admitted == VERDICT_NO || is_node == VERDICT_NO) {
@@ -241,9 +256,9 @@ static void conclusion_text(
         (void)snprintf(ret, GATE_VERDICT_TEXT_SIZE, "token %s: another node sits there", token);
     } else if (seat_has_claim(view)) {
         verdict_text(&view->verdict, ret);
-    } else if (view->reading.kind != VERDICT_YES) {
+    } else if (view->reading.kind != VERDICT_YES || is_revoked(view)) {
         (void)snprintf(ret, GATE_VERDICT_TEXT_SIZE, "token %s: %s", token,
-            verdict_reason_text(view->reading.reason));
+            verdict_reason_text(reason_without_claim(view)));
     } else {
         (void)snprintf(ret, GATE_VERDICT_TEXT_SIZE, "token %s: %s", token,
             view->claim == SEAT_NO_RECORD ? "no node sits there now"
@@ -279,7 +294,7 @@ static enum verdict_kind verify_seat(
         print_json(json_pack("{s:o, s:s, s:s, s:s, s:o}", "token", json_token(token), "admitted",
             verdict_kind_name(concluded), "reason",
             seat_has_claim(&view) ? verdict_reason_name(view.verdict.reason)
-                                  : verdict_reason_name(view.reading.reason),
+                                  : verdict_reason_name(reason_without_claim(&view)),
             "text", text, "checks", rows.list));
     } else {
         table_print(rows.table, "");

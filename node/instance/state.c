@@ -88,6 +88,10 @@ static enum status fail_errno(
         next = "; run it as the user who owns the state directory (root)";
     } else if (failure == ENOENT) {
         status = ERR_NOT_FOUND;
+        next = strcmp(name, kinds[STATE_NODE_KEY].name) == 0 ||
+                       strcmp(name, kinds[STATE_WG_KEY].name) == 0
+                   ? "; run `deedmesh keygen` first"
+                   : "";
     } else if (failure == ENOSPC || failure == EDQUOT || failure == EFBIG) {
         next = "; the old file is unchanged: free some space";
     }
