@@ -81,6 +81,11 @@ static int add_provider(
             CHAIN_CLIENT_PROVIDERS_MAX);
     }
     enum chain_url_fault fault = chain_url_check(span_of_text(text), &rules, &url);
+    if (fault != CHAIN_URL_GOOD && suggested) { // as the daemon: the others may do
+        warn("deedmesh: the manifest suggests the RPC provider %s, which is not used: %s%s", text,
+            chain_url_fault_text(fault), fault == CHAIN_URL_PLAIN_HTTP ? " (--allow-http)" : "");
+        return DONE;
+    }
     if (fault != CHAIN_URL_GOOD) {
         // The URL itself may hold the customer's key: its place in the order names it.
         return complain(client->cli, USAGE_ERROR, "usage", "%s: URL number %zu: %s%s", source,
@@ -137,7 +142,7 @@ static int complain_of_none(const struct cli *cli)
 {
     return complain(cli, FAILED, "no_provider",
         "which RPC provider? Name one with --rpc URL, or as `rpc` under [chain] in %s/%s.conf; the "
-        "manifest suggests none",
+        "manifest suggests none that is used",
         cli->directories.config, cli->instance);
 }
 
