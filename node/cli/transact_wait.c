@@ -259,24 +259,23 @@ static void ask_head(struct wait *wait)
     chain_answer_clear(&answer);
 }
 
-// Whether most of those who answer say that the nonce is used up.
+// Whether a quorum says that the nonce is used up. Most of those who answer are not enough: one
+// that lies while the others are away would have the transaction forgotten, and made a second time.
 static bool is_nonce_used(struct wait *wait)
 {
     struct chain_answer answers[CHAIN_CLIENT_PROVIDERS_MAX];
     const struct journal_entry *entry = wait->entry;
-    size_t answered = 0;
     size_t used = 0;
     chain_client_call_all(wait->transact->client, "eth_getTransactionCount",
         json_pack("[o, s]", json_of_eth_address(&entry->sender), "latest"), answers);
     for (size_t i = 0; i < CHAIN_CLIENT_PROVIDERS_MAX; i++) {
         uint64_t count = 0;
         if (answers[i].verdict == CHAIN_RESULT && json_quantity(answers[i].result, &count)) {
-            answered++;
             used += count > entry->versions[0].transaction.nonce;
         }
         chain_answer_clear(&answers[i]);
     }
-    return 2 * used > answered;
+    return used >= chain_client_quorum(wait->transact->client);
 }
 
 // True once the nonce has been used for long enough without any receipt of ours.
