@@ -48,6 +48,7 @@ void node_status(struct node *node, struct now now, struct node_status *ret)
         .profile = gate_profile(node->gate),
         .tombstones = node->tombstone_count,
         .members = members_count(node),
+        .search = gate_enumeration_status(node->gate),
         .on_demand = members_count(node) > node->config.mesh_max,
         .counters = node->counters,
         .effects_dropped = node->effects.dropped};

@@ -98,7 +98,8 @@ struct node_status {
     uint64_t without_quorum_ms; // for how long too few providers have been good; 0: they are
     enum contract_profile profile;
     size_t members;
-    size_t tombstones; // retired node keys that are kept
+    struct gate_enumeration_status search; // for members
+    size_t tombstones;                     // retired node keys that are kept
     size_t peers;
     size_t connected;
     bool on_demand; // more members than mesh_max

@@ -195,6 +195,73 @@ static void say_provider(const json_t *provider)
     }
 }
 
+static void say_members(const json_t *members)
+{
+    static const struct {
+        const char *way;
+        const char *text;
+        const char *unit;
+    } ways[] = {{"index", "found by ERC721Enumerable", "index"},
+        {"logs", "found by Transfer logs", "block"},
+        {"sequential", "found by asking for one id after the other", "id"}};
+    double total = json_amount(members, "total", 0);
+    double passed = json_amount(members, "passed_by", 0);
+    char where[CELL_SIZE] = "";
+    char of[CELL_SIZE / 2] = "";
+    const char *way = json_text(members, "way");
+    size_t at = 0;
+    while (at < sizeof ways / sizeof ways[0] && strcmp(ways[at].way, way) != 0) {
+        at++;
+    }
+    if (at == sizeof ways / sizeof ways[0]) {
+        say("               members: none found on chain yet");
+        return;
+    }
+    if (total > 0) {
+        (void)snprintf(of, sizeof of, " of %.0f", total);
+    }
+    if (json_is_true(json_object_get(members, "running"))) {
+        (void)snprintf(where, sizeof where, ", %s %.0f%s", ways[at].unit,
+            json_amount(members, "searched", 0), of);
+    }
+    say("               members: %.0f %s%s%s", json_amount(members, "found", 0), ways[at].text,
+        where, json_is_true(json_object_get(members, "more")) ? "; there are more" : "");
+    if (passed > 0) {
+        say("                   %.0f blocks passed by: no provider gave their logs", passed);
+    }
+}
+
+// Which ranges the providers take, and who takes none.
+static void say_logs(const json_t *chain)
+{
+    const json_t *providers = json_object_get(chain, "providers");
+    double every_s = json_amount(chain, "logs_s", 0);
+    double least = 0;
+    double most = 0;
+    if (every_s <= 0) {
+        say("               event logs: never asked for");
+        return;
+    }
+    for (size_t i = 0; i < json_array_size(providers); i++) {
+        double blocks = json_amount(json_array_get(providers, i), "logs_blocks", 0);
+        least = blocks > 0 && (least <= 0 || blocks < least) ? blocks : least;
+        most = blocks > most ? blocks : most;
+    }
+    char range[CELL_SIZE] = "";
+    if (most > least) {
+        (void)snprintf(range, sizeof range, ", range %.0f to %.0f blocks", least, most);
+    } else if (most > 0) {
+        (void)snprintf(range, sizeof range, ", range %.0f block%s", most, most > 1 ? "s" : "");
+    }
+    say("               event logs: every %.0f s%s", every_s, range);
+    for (size_t i = 0; i < json_array_size(providers); i++) {
+        const json_t *provider = json_array_get(providers, i);
+        if (json_is_false(json_object_get(provider, "logs"))) {
+            say("                   %s serves none", json_text(provider, "url"));
+        }
+    }
+}
+
 static void say_chain(const json_t *chain)
 {
     const char *note = json_string_value(json_object_get(chain, "note"));
@@ -210,6 +277,8 @@ static void say_chain(const json_t *chain)
         const json_t *provider = json_array_get(providers, i);
         say_provider(provider);
     }
+    say_members(json_object_get(chain, "members"));
+    say_logs(chain);
 }
 
 static void say_lines(const char *label, const json_t *texts)

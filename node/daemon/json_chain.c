@@ -61,6 +61,9 @@ static json_t *json_provider(struct daemon *daemon, size_t index)
             object, numbers[i].name, json_integer((json_int_t)numbers[i].value));
     }
     (void)json_object_set_new(object, "circuit_open", json_boolean(provider.circuit_open));
+    (void)json_object_set_new(object, "logs", json_boolean(!provider.logs_absent));
+    (void)json_object_set_new(
+        object, "logs_blocks", json_integer((json_int_t)provider.logs_blocks));
     add_proofs(object, &provider);
     return object;
 }
@@ -137,6 +140,16 @@ static const char *const levels[] = {[TRUST_NONE] = "none",
     [TRUST_QUORUM] = "quorum",
     [TRUST_PROOF] = "proof"};
 
+// How the members are found, and how far that is.
+static json_t *json_search(const struct node_status *status)
+{
+    const struct gate_enumeration_status *search = &status->search;
+    return json_pack("{s:I,s:s,s:b,s:I,s:I,s:I,s:b}", "found", (json_int_t)status->members, "way",
+        gate_way_name(search->way), "running", (int)search->running, "searched",
+        (json_int_t)search->searched, "total", (json_int_t)search->total, "passed_by",
+        (json_int_t)search->passed, "more", (int)search->bounded);
+}
+
 json_t *json_chain(struct daemon *daemon, const struct node_status *status)
 {
     char why[GATE_VERDICT_TEXT_SIZE];
@@ -146,7 +159,7 @@ json_t *json_chain(struct daemon *daemon, const struct node_status *status)
     verdict_text(&status->verdict, why);
     trust_note(status, note, sizeof note);
     eip55_format(&daemon->config.registry, registry);
-    return json_pack("{s:s,s:s,s:s,s:s,s:i,s:I,s:I,s:o,s:s,s:b,s:o,s:s,s:s,s:o}", "trust",
+    return json_pack("{s:s,s:s,s:s,s:s,s:i,s:I,s:I,s:o,s:s,s:b,s:o,s:s,s:s,s:o,s:I,s:o}", "trust",
         levels[trust->level], "policy", trust_policy_name(trust->policy), "grant",
         grant_tag_name(trust->grant), "proof", proof_standing_name(trust->proof), "trusting",
         (int)trust->quorum, "proof_block", (json_int_t)trust->proof_block, "grace_s",
@@ -156,7 +169,8 @@ json_t *json_chain(struct daemon *daemon, const struct node_status *status)
         "note", note, "allow_http", (int)daemon->config.allow_http, "delegate_registry",
         daemon->config.delegate_registry ? json_string(registry) : json_null(), "self",
         verdict_kind_name(status->verdict.kind), "self_why",
-        status->verdict.kind == VERDICT_YES ? "" : why, "providers", json_providers(daemon));
+        status->verdict.kind == VERDICT_YES ? "" : why, "members", json_search(status), "logs_s",
+        (json_int_t)(daemon->config.logs_ms / 1000), "providers", json_providers(daemon));
 }
 
 // One family of samples, a sample for each provider.
@@ -187,6 +201,8 @@ VALUE(latency_last, (double)provider->latency_last_ms / 1000)
 VALUE(head_number, provider->head_number)
 VALUE(head_age, (double)provider->head_age_ms / 1000)
 VALUE(circuit_open, provider->circuit_open)
+VALUE(logs_absent, provider->logs_absent)
+VALUE(logs_blocks, provider->logs_blocks)
 #undef VALUE
 
 static const struct family families[] = {
@@ -209,6 +225,9 @@ static const struct family families[] = {
         latency_last},
     {"deedmesh_rpc_head_number", "Its newest block.", METRIC_GAUGE, head_number},
     {"deedmesh_rpc_head_age_seconds", "Age of that block.", METRIC_GAUGE, head_age},
+    {"deedmesh_rpc_logs_absent", "1 if it does not serve eth_getLogs.", METRIC_GAUGE, logs_absent},
+    {"deedmesh_rpc_logs_blocks", "Blocks that it takes in one eth_getLogs; 0 = not asked yet.",
+        METRIC_GAUGE, logs_blocks},
 };
 
 static void add_providers(struct daemon *daemon, struct metrics *metrics)
@@ -244,6 +263,17 @@ static void add_proof_faults(struct daemon *daemon, struct metrics *metrics)
     }
 }
 
+static void add_search(const struct node_status *status, struct metrics *metrics)
+{
+    const struct gate_enumeration_status *search = &status->search;
+    const struct metric_label label = {"way", gate_way_name(search->way)};
+    metrics_add_u64(metrics, "deedmesh_members_searched",
+        "Indices, ids or blocks that this round of the search for members has been through.",
+        METRIC_GAUGE, &label, 1, search->searched);
+    metrics_add_u64(metrics, "deedmesh_members_search_total",
+        "How many of those there are; 0 = not known.", METRIC_GAUGE, &label, 1, search->total);
+}
+
 void json_chain_metrics(
     struct daemon *daemon, const struct node_status *status, struct metrics *metrics)
 {
@@ -253,6 +283,7 @@ void json_chain_metrics(
             "1 for the trust that is at work now, 0 for the others.", METRIC_GAUGE, &label, 1,
             (size_t)status->trust.level == i);
     }
+    add_search(status, metrics);
     metrics_add(metrics, "deedmesh_chain_without_quorum_seconds",
         "How long too few RPC providers have been good; 0 while there is a quorum.", METRIC_GAUGE,
         NULL, 0, (double)status->without_quorum_ms / 1000);
