@@ -480,6 +480,15 @@ struct gate_enumeration_status {
 
 struct gate_enumeration_status gate_enumeration_status(const struct gate *gate);
 
+// What has been found and where the search is, to go on in another process; for lists, not part of
+// gate_state_export. Import before the first input, into a gate that knows no member yet:
+// ERR_TRUNCATED, ERR_NOT_CANONICAL, ERR_MALFORMED, or ERR_FULL (more than members_max), and the
+// gate is unchanged. `ret_goes_on` is false if what was found counts, but the search begins anew,
+// since it was made with another number of providers. NULL: it is only checked.
+size_t gate_search_size(const struct gate *gate);
+void gate_search_export(const struct gate *gate, struct writer *writer);
+enum status gate_search_import(struct gate *gate, struct reader *reader, bool *ret_goes_on);
+
 size_t gate_member_count(const struct gate *gate);
 
 // The member at `index` < gate_member_count, in ascending order of tokens.

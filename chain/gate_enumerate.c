@@ -13,7 +13,7 @@
 enum {
     STALL_MS = 30000, // a round that stands still for so long starts over
     RETRY_MS = 5000,
-    MISSED_MAX = 2, // rounds in a row without a member before it is gone
+    MISSED_MIN = 2, // rounds in a row without a member before it is gone; at least the quorum
 };
 
 static const uint32_t interface_enumerable = 0x780e9d63;
@@ -28,9 +28,40 @@ static void mark_change(struct gate *gate, struct gate_member *member, enum memb
     member->state = state;
 }
 
+struct gate_cursor gate_enumeration_cursor(const struct gate *gate)
+{
+    const struct gate_enumeration *round = &gate->enumeration;
+    struct gate_cursor cursor = {.way = round->way,
+        .bounded = round->bounded,
+        .next = round->next,
+        .gap = round->gap,
+        .searched = round->state == ENUMERATION_VERIFY};
+    switch (round->state) {
+    case ENUMERATION_IDLE:
+    case ENUMERATION_INTERFACE:
+        return round->cursor;
+    case ENUMERATION_LOGS:
+        return cursor;
+    case ENUMERATION_INDEX:
+    case ENUMERATION_SEQUENTIAL:
+    case ENUMERATION_VERIFY:
+        break;
+    }
+    cursor.held = true;
+    return cursor;
+}
+
+// So many different providers must have left it out: fewer may be liars.
+static size_t missed_max(const struct gate *gate)
+{
+    return gate->quorum > MISSED_MIN ? gate->quorum : MISSED_MIN;
+}
+
 static void end_round(struct gate *gate, struct now now, bool complete)
 {
     struct gate_enumeration *round = &gate->enumeration;
+    round->cursor = gate_enumeration_cursor(gate);
+    round->cursor.held = round->cursor.held && !complete;
     round->state = ENUMERATION_IDLE;
     round->due = mono_add(now.mono, complete ? gate->config.enumerate_ms : RETRY_MS);
     if (!complete) {
@@ -39,12 +70,11 @@ static void end_round(struct gate *gate, struct now now, bool complete)
     round->announce = true;
     for (size_t i = 0; i < gate->member_count; i++) {
         struct gate_member *member = &gate->members[i];
-        member->missed = member->seen ? 0 : (uint8_t)(member->missed + 1);
-        if (member->missed >= MISSED_MAX && member->state != MEMBER_GONE) {
-            member->missed = MISSED_MAX;
+        if (member->seen) {
+            member->missed = 0;
+        } else if (member->missed < missed_max(gate) && ++member->missed == missed_max(gate)) {
             mark_change(gate, member, MEMBER_GONE);
         }
-        member->missed = member->missed > MISSED_MAX ? MISSED_MAX : member->missed;
     }
 }
 
@@ -53,12 +83,13 @@ static void begin_round(struct gate *gate, struct now now)
     struct gate_enumeration *round = &gate->enumeration;
     round->state = ENUMERATION_INTERFACE;
     round->due = mono_add(now.mono, STALL_MS);
-    round->bounded = false;
+    bool goes_on = round->cursor.held || round->history.under_way;
+    round->bounded = round->cursor.held && round->cursor.bounded;
     for (size_t i = 0; i < gate->config.providers; i++) {
         gate->providers[i].interface_due = true;
         gate->providers[i].enumerable = VERDICT_UNKNOWN; // its supply may be another by now
     }
-    for (size_t i = 0; i < gate->member_count; i++) {
+    for (size_t i = 0; !goes_on && i < gate->member_count; i++) {
         gate->members[i].seen = false;
     }
 }
@@ -144,6 +175,17 @@ static void add_member(struct gate *gate, const struct token_id *token)
     }
 }
 
+void gate_member_restore(struct gate *gate, const struct token_id *token, bool seen, uint8_t missed)
+{
+    size_t place = 0;
+    struct gate_member *member =
+        find_member(gate, token, &place) ? NULL : insert_member(gate, place, token);
+    if (member != NULL) {
+        member->seen = seen;
+        member->missed = missed < missed_max(gate) ? missed : 0;
+    }
+}
+
 void gate_member_seen(struct gate *gate, const struct token_id *token, bool exists)
 {
     size_t place = 0;
@@ -182,17 +224,24 @@ static void begin_search(struct gate *gate, struct now now, size_t provider, enu
     };
     struct gate_enumeration *round = &gate->enumeration;
     bool index = way == GATE_WAY_INDEX;
+    struct gate_cursor cursor = round->cursor;
+    bool goes_on = cursor.held && cursor.way == way;
+    round->cursor.held = false;
     round->provider = provider;
     round->state = states[way];
     round->way = way;
+    round->next = goes_on ? cursor.next : 0;
+    round->gap = goes_on ? cursor.gap : 0;
+    if (goes_on && cursor.searched) {
+        gate_enumeration_searched(gate, now);
+        return;
+    }
     if (way == GATE_WAY_LOGS) {
         gate_hedge_begin(&round->hedge, provider);
         gate_history_begin(gate);
         return;
     }
     round->total = gate->providers[provider].supply;
-    round->next = 0;
-    round->gap = 0;
     round->chunk = GATE_ENUMERATE_CHUNK;
     gate_hedge_begin(&round->hedge, provider);
     if (index && round->total > gate->config.members_max) {
@@ -226,9 +275,10 @@ static void choose_way(struct gate *gate, struct now now)
             (index && provider->enumerable != VERDICT_YES)) {
             continue;
         }
-        enum gate_way without = mono_due(gate->enumeration.history.refused_until, now.mono)
-                                    ? GATE_WAY_LOGS
-                                    : GATE_WAY_SEQUENTIAL;
+        const struct gate_cursor *cursor = &gate->enumeration.cursor;
+        bool logs = mono_due(gate->enumeration.history.refused_until, now.mono) &&
+                    !(cursor->held && cursor->way == GATE_WAY_SEQUENTIAL);
+        enum gate_way without = logs ? GATE_WAY_LOGS : GATE_WAY_SEQUENTIAL;
         begin_search(gate, now, place, index ? GATE_WAY_INDEX : without);
         return;
     }

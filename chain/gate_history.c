@@ -28,7 +28,9 @@ void gate_history_begin(struct gate *gate)
 {
     struct gate_history *history = &gate->enumeration.history;
     history->step = HISTORY_HEAD;
-    history->range = log_range_of(LOGS_RANGE_DEFAULT, LOGS_RANGE_MAX);
+    if (!history->under_way || history->range.blocks == 0) {
+        history->range = log_range_of(LOGS_RANGE_DEFAULT, LOGS_RANGE_MAX);
+    }
 }
 
 static uint64_t middle_of(const struct gate_history *history)
@@ -124,6 +126,7 @@ static void give_up(struct gate *gate, struct now now)
 // next one's may be another.
 static void turn_back(struct gate *gate, struct now now)
 {
+    gate->enumeration.history.range.blocks = 0;
     gate_history_begin(gate);
     if (!all_have_failed(gate, now)) {
         size_t next = (gate->enumeration.provider + 1) % gate->config.providers;
@@ -165,12 +168,16 @@ static void take_head(struct gate *gate, struct now now, uint64_t head)
 {
     struct gate_history *history = &gate->enumeration.history;
     history->head = head;
-    if (history->passes >= gate->quorum) {
+    bool began = history->under_way && history->walk.next <= head; // this walk, in a round before
+    if (history->passes >= gate->quorum || began) {
         begin_walk(gate, now);
         return;
     }
-    history->low = 0;
-    history->high = head;
+    if (!history->halving || history->low >= history->high || history->high > head) {
+        history->low = 0;
+        history->high = head;
+        history->halving = true;
+    }
     history->step = HISTORY_CODE;
 }
 
@@ -190,6 +197,7 @@ static void take_code(struct gate *gate, struct now now, bool answered, bool has
         history->low = middle_of(history) + 1;
     }
     if (history->low >= history->high) {
+        history->halving = false;
         history->deployed = history->high;
         begin_walk(gate, now);
     }

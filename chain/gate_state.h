@@ -4,8 +4,9 @@
 // readings, chain time), gate_decide.c (verdicts, floors), gate_call.c (what to ask next),
 // gate_provider.c (health, back-off, meters), gate_reply.c (what becomes of an answer),
 // gate_tokens.c (what it says about tokens), gate_detail.c (what lists show beside),
-// gate_enumerate.c and gate_history.c (members), gate_wallet.c (signatures that only the chain can
-// judge), gate_logs.c (hints), gate_persist.c, gate_report.c; for proven owners chain/gate_proof.h.
+// gate_enumerate.c, gate_history.c and gate_search.c (members), gate_wallet.c (signatures that only
+// the chain can judge), gate_logs.c (hints), gate_persist.c, gate_report.c; for proven owners
+// chain/gate_proof.h.
 #pragma once
 
 #include "base/budget.h"
@@ -293,6 +294,7 @@ struct gate_history {
     struct log_walk walk;
     struct mono refused_until; // logs are no way here until then
     bool under_way;            // walk.next holds, also between rounds
+    bool halving;              // low and high hold, likewise
     uint8_t passes;            // walks of the whole history, up to the quorum
     uint8_t refusals;          // in a row, of different providers
     uint64_t deployed;
@@ -302,14 +304,26 @@ struct gate_history {
     uint64_t before;    // of the one before that
 };
 
+// Where a search by index or from id to id was when it was broken off, or any one that was through
+// but for those that it had not found. By logs it is the history that knows.
+struct gate_cursor {
+    bool held;
+    bool searched; // it was through
+    bool bounded;
+    enum gate_way way;
+    uint64_t next;
+    uint32_t gap;
+};
+
 struct gate_enumeration {
     enum enumeration_state state;
-    struct mono due;   // of the next round; while one runs, its end by force
-    size_t provider;   // that serves this round
-    enum gate_way way; // of this round or the last one
-    uint64_t next;     // index or id
-    uint64_t total;    // ENUMERATION_INDEX
-    uint32_t gap;      // unknown ids in a row
+    struct gate_cursor cursor; // to go on from, between rounds
+    struct mono due;           // of the next round; while one runs, its end by force
+    size_t provider;           // that serves this round
+    enum gate_way way;         // of this round or the last one
+    uint64_t next;             // index or id
+    uint64_t total;            // ENUMERATION_INDEX
+    uint32_t gap;              // unknown ids in a row
     uint16_t chunk;
     struct gate_hedge hedge; // who is asked for the present chunk
     struct gate_history history;
@@ -570,6 +584,11 @@ void gate_enumeration_again(struct gate *gate, const struct gate_inflight *call)
 void gate_enumeration_failed(
     struct gate *gate, struct now now, const struct gate_inflight *call, bool refused);
 void gate_enumeration_on_deadline(struct gate *gate, struct now now);
+// The place from which another process, or a later round, goes on.
+struct gate_cursor gate_enumeration_cursor(const struct gate *gate);
+// A token that was found before.
+void gate_member_restore(
+    struct gate *gate, const struct token_id *token, bool seen, uint8_t missed);
 // A token that may exist. True if it was not known and there was room.
 bool gate_member_hint(struct gate *gate, const struct token_id *token);
 

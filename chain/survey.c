@@ -3,8 +3,8 @@
 // A list of all tokens, on top of a gate that watches nothing: it enumerates once for each provider
 // of a quorum, then refreshes one token after the other, as many at a time as its table holds.
 //
-// The state for --resume: "DMSV" | version u8 = 1 | phase u8 | rounds u8 | bounded u8 | count u32,
-// then `count` rows of
+// The state for --resume: "DMSV" | version u8 = 2 | phase u8 | rounds u8 | bounded u8 | count u32,
+// then, while there are no rows yet, the search (chain/gate_search.c), else `count` rows of
 //     token 32 | flags u8 | and if it was read: owner 20 | stored key u8 | WireGuard key 32
 //              | created at s u64 | size u8 | node id
 // in ascending order, then the gate's own state (chain/gate_persist.c). What stayed unknown is
@@ -19,7 +19,7 @@ enum {
     TOKENS_MAX = 1 << 20,
     RETRY_PAUSE_MS = 1000,
     TRIES_MAX = 3, // readings of a token that stay unknown by its own fault
-    VERSION = 1,
+    VERSION = 2,   // of version 1, which had no search, there is no more use
     HEAD_SIZE = 4 + 1 + 1 + 1 + 1 + 4,
     ROW_FIXED_SIZE = 20 + 1 + 32 + 8 + 1,
 };
@@ -351,7 +351,7 @@ static size_t row_size(const struct survey_row *row)
 
 size_t survey_state_size(const struct survey *survey)
 {
-    size_t size = HEAD_SIZE + gate_state_size_max(survey->gate);
+    size_t size = HEAD_SIZE + gate_state_size_max(survey->gate) + gate_search_size(survey->gate);
     for (size_t i = 0; i < survey->count; i++) {
         size += row_size(&survey->rows[i].shown);
     }
@@ -387,6 +387,9 @@ enum status survey_state_export(struct survey *survey, struct now now, struct wr
     write_u32(writer, (uint32_t)survey->count);
     for (size_t i = 0; i < survey->count; i++) {
         write_row(writer, &survey->rows[i].shown);
+    }
+    if (!reading) {
+        gate_search_export(survey->gate, writer);
     }
     return gate_state_export(survey->gate, now, writer);
 }
@@ -437,6 +440,24 @@ static void read_rows(struct reader *reader, size_t count, struct row *rows)
     }
 }
 
+// The rest of a state that has been checked. True if its rounds count.
+static bool take_state(struct survey *survey, struct now now, struct reader *reader, size_t count)
+{
+    bool goes_on = false;
+    if (count == 0) {
+        enum status status = gate_search_import(survey->gate, reader, &goes_on);
+        ASSERT(status == OK);
+        return goes_on;
+    }
+    read_rows(reader, count, survey->rows);
+    survey->count = count;
+    for (size_t i = 0; i < count; i++) {
+        survey->read += survey->rows[i].shown.read ? 1 : 0;
+    }
+    set_phase(survey, now, survey->read == count ? SURVEY_DONE : SURVEY_READING);
+    return false;
+}
+
 enum status survey_state_import(struct survey *survey, struct now now, struct span state)
 {
     uint8_t found[sizeof magic];
@@ -459,22 +480,20 @@ enum status survey_state_import(struct survey *survey, struct now now, struct sp
     }
     struct reader rows = reader;
     read_rows(&reader, count, NULL);
-    if (reader.failure != OK) {
-        return reader.failure;
+    enum status status = reader.failure;
+    if (status == OK && phase == SURVEY_FINDING) {
+        status = gate_search_import(survey->gate, &reader, NULL);
     }
-    enum status status = gate_state_import(survey->gate, now, reader.rest);
+    if (status == OK) {
+        status = gate_state_import(survey->gate, now, reader.rest);
+    }
     if (status != OK) {
         return status;
     }
-    read_rows(&rows, count, survey->rows);
-    survey->count = count;
-    survey->rounds = rounds;
+    bool goes_on = take_state(survey, now, &rows, count);
     survey->bounded = bounded == 1;
-    for (size_t i = 0; i < count; i++) {
-        survey->read += survey->rows[i].shown.read ? 1 : 0;
-    }
-    if (count > 0) {
-        set_phase(survey, now, survey->read == count ? SURVEY_DONE : SURVEY_READING);
-    }
+    // As many rounds as the quorum takes end the search: one at least is left.
+    size_t rounds_max = gate_trust(survey->gate).quorum - 1;
+    survey->rounds = goes_on ? (uint8_t)(rounds < rounds_max ? rounds : rounds_max) : 0;
     return OK;
 }

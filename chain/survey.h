@@ -85,11 +85,12 @@ const struct survey_row *survey_row(const struct survey *survey, size_t index);
 // The gate underneath, to show its providers, profile and trust. Do not feed it.
 const struct gate *survey_gate(const struct survey *survey);
 
-// Progress for --resume. A search that is not complete is begun anew; rows are kept from
-// SURVEY_READING on. survey_state_size bounds what export writes now.
+// Progress for --resume: what was found, where the search is, and rows from SURVEY_READING on.
+// survey_state_size bounds what export writes now.
 size_t survey_state_size(const struct survey *survey);
 enum status survey_state_export(struct survey *survey, struct now now, struct writer *writer);
 
-// Before the first input. Rows that were read are kept as they were; the rest goes on. Failures as
+// Before the first input. Rows that were read are kept as they were; the rest goes on, but a search
+// that was made with another number of providers begins anew, with what it has found. Failures as
 // gate_state_import, and ERR_FULL if there are more rows than tokens_max; the survey is unchanged.
 enum status survey_state_import(struct survey *survey, struct now now, struct span state);

@@ -11,6 +11,7 @@
 enum {
     TOKENS = 500,
     PROVIDERS = 3,
+    HEAD_SIZE = 12, // of a state
 };
 
 static struct model model;
@@ -241,6 +242,182 @@ static void it_can_be_interrupted_anywhere(void **)
     }
 }
 
+// Another process that knows what this one has kept, and nothing else.
+static void restart(void)
+{
+    struct span state;
+    uint8_t *bytes = export_state(&state);
+    survey_destroy(survey);
+    survey = make(600);
+    assert_int_equal(survey_state_import(survey, model.now, state), OK);
+    free(bytes);
+}
+
+// Small chunks, so that a search takes many calls.
+static void search_in_way(enum gate_way way)
+{
+    model.enumerable = way == GATE_WAY_INDEX;
+    for (size_t i = 0; i < PROVIDERS; i++) {
+        struct model_provider *provider = &model.providers[i];
+        provider->no_aggregator = way != GATE_WAY_LOGS;
+        provider->batch_max = 16;
+        provider->no_logs = way == GATE_WAY_SEQUENTIAL;
+        provider->logs_cap = 10;
+    }
+    if (way == GATE_WAY_LOGS) {
+        model.deployed = model_block(&model) - 700;
+        for (size_t i = 0; i < TOKENS; i++) {
+            model.tokens[i].owners[0].block = model.deployed + 1 + i;
+        }
+    }
+}
+
+// Checks of the providers, what they say of ERC721Enumerable, and chunks that begin small again.
+enum { RESTART_CALLS = 9 + PROVIDERS + 8 };
+
+static void a_search_goes_on_where_it_was(void **)
+{
+    static const enum gate_way ways[] = {GATE_WAY_INDEX, GATE_WAY_SEQUENTIAL, GATE_WAY_LOGS};
+    for (size_t way = 0; way < sizeof ways / sizeof ways[0]; way++) {
+        search_in_way(ways[way]);
+        run(SIZE_MAX);
+        assert_complete();
+        size_t whole = replies;
+        assert_true(whole > 4 * RESTART_CALLS);
+        size_t restarts = 0;
+        for (size_t at = 1; at < whole; at += 37) {
+            (void)stop(NULL);
+            (void)start(NULL);
+            search_in_way(ways[way]);
+            run(at);
+            if (survey_progress(survey).phase != SURVEY_FINDING) {
+                break;
+            }
+            restart();
+            restarts++;
+            run(SIZE_MAX);
+            assert_complete();
+            assert_int_equal(gate_enumeration_status(survey_gate(survey)).way, ways[way]);
+            assert_in_range(replies, whole - 4, whole + RESTART_CALLS);
+        }
+        assert_true(restarts >= 3);
+        (void)stop(NULL);
+        (void)start(NULL);
+    }
+}
+
+// Killed again and again, it comes to its end all the same, and has lost nothing.
+static void each_life_adds_to_a_search(void **)
+{
+    static const enum gate_way ways[] = {GATE_WAY_INDEX, GATE_WAY_SEQUENTIAL, GATE_WAY_LOGS};
+    for (size_t way = 0; way < sizeof ways / sizeof ways[0]; way++) {
+        search_in_way(ways[way]);
+        size_t lives = 0;
+        while (survey_progress(survey).phase == SURVEY_FINDING && lives++ < 100) {
+            size_t found = survey_progress(survey).found;
+            run(replies + RESTART_CALLS + 10);
+            restart();
+            assert_true(survey_progress(survey).found >= found);
+        }
+        assert_in_range(lives, 4, 99);
+        run(SIZE_MAX);
+        assert_complete();
+        (void)stop(NULL);
+        (void)start(NULL);
+    }
+}
+
+// Interrupted when nobody answered any more.
+static void a_search_that_failed_goes_on(void **)
+{
+    search_in_way(GATE_WAY_INDEX);
+    run(40);
+    size_t found = survey_progress(survey).found;
+    assert_in_range(found, 100, TOKENS - 1);
+    for (size_t i = 0; i < PROVIDERS; i++) {
+        model.providers[i].fault = FAULT_DEAD;
+    }
+    run(SIZE_MAX);
+    assert_int_equal(survey_progress(survey).phase, SURVEY_FAILED);
+    for (size_t i = 0; i < PROVIDERS; i++) {
+        model.providers[i].fault = FAULT_NONE;
+    }
+    restart();
+    assert_int_equal(survey_progress(survey).found, found);
+    assert_int_equal(gate_enumeration_status(survey_gate(survey)).searched, found);
+    replies = 0;
+    run(RESTART_CALLS + 2);
+    assert_true(survey_progress(survey).found > found);
+    run(SIZE_MAX);
+    assert_complete();
+}
+
+// The provider of the first round says that the contract is as young as its last block, or that it
+// knows no token: the state that this leaves behind ends with its round.
+static void a_state_of_a_liar_hides_nothing(void **)
+{
+    for (size_t at = 0; at < 140; at += 28) {
+        search_in_way(GATE_WAY_LOGS);
+        model.providers[1].logs_blind = 900;
+        model.providers[1].no_past = true;
+        run(at);
+        restart();
+        run(SIZE_MAX);
+        assert_complete();
+        (void)stop(NULL);
+        (void)start(NULL);
+    }
+}
+
+// What was found with one provider is no reason to ask fewer of three.
+static void other_providers_search_anew(void **)
+{
+    struct rng rng = test_rng();
+    struct survey_config config = {.network = model_network(), .providers = 1, .tokens_max = 600};
+    survey_destroy(survey);
+    assert_int_equal(survey_create(&config, &rng, model.now, &survey), OK);
+    search_in_way(GATE_WAY_INDEX);
+    run(30);
+    size_t found = survey_progress(survey).found;
+    assert_in_range(found, 100, TOKENS - 1);
+    restart();
+    assert_int_equal(survey_progress(survey).found, found);
+    assert_int_equal(gate_enumeration_status(survey_gate(survey)).searched, 0);
+    run(SIZE_MAX);
+    assert_complete();
+}
+
+static void a_broken_search_is_refused(void **)
+{
+    search_in_way(GATE_WAY_INDEX);
+    run(40);
+    assert_in_range(survey_progress(survey).found, 100, TOKENS - 1);
+    struct span state;
+    uint8_t *bytes = export_state(&state);
+    struct survey *other = make(600);
+    for (size_t size = 0; size < state.size; size += size < 100 ? 1 : 97) {
+        enum status status = survey_state_import(other, model.now, span_of(state.data, size));
+        assert_int_not_equal(status, OK);
+    }
+    assert_int_equal(survey_progress(other).found, 0);
+    bytes[HEAD_SIZE + 1] = PROVIDERS; // who was asked
+    assert_int_equal(survey_state_import(other, model.now, state), ERR_MALFORMED);
+    bytes[HEAD_SIZE + 1] = 0;
+    bytes[HEAD_SIZE + 6 + 32] = 2; // a flag of the first token
+    assert_int_equal(survey_state_import(other, model.now, state), ERR_NOT_CANONICAL);
+    bytes[HEAD_SIZE + 6 + 32] = 1;
+    bytes[HEAD_SIZE + 6] = 1; // which stands above the second one
+    assert_int_equal(survey_state_import(other, model.now, state), ERR_NOT_CANONICAL);
+    bytes[HEAD_SIZE + 6] = 0;
+    struct survey *small = make(50);
+    assert_int_equal(survey_state_import(small, model.now, state), ERR_FULL);
+    survey_destroy(small);
+    assert_int_equal(survey_progress(other).found, 0);
+    assert_int_equal(survey_state_import(other, model.now, state), OK);
+    survey_destroy(other);
+    free(bytes);
+}
+
 static void a_broken_state_is_refused(void **)
 {
     run(30);
@@ -278,6 +455,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(two_that_disagree_leave_the_row_unknown, start, stop),
         cmocka_unit_test_setup_teardown(a_bound_is_told, start, stop),
         cmocka_unit_test_setup_teardown(it_can_be_interrupted_anywhere, start, stop),
+        cmocka_unit_test_setup_teardown(a_search_goes_on_where_it_was, start, stop),
+        cmocka_unit_test_setup_teardown(each_life_adds_to_a_search, start, stop),
+        cmocka_unit_test_setup_teardown(a_search_that_failed_goes_on, start, stop),
+        cmocka_unit_test_setup_teardown(a_state_of_a_liar_hides_nothing, start, stop),
+        cmocka_unit_test_setup_teardown(other_providers_search_anew, start, stop),
+        cmocka_unit_test_setup_teardown(a_broken_search_is_refused, start, stop),
         cmocka_unit_test_setup_teardown(a_broken_state_is_refused, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
