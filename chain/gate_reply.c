@@ -264,7 +264,10 @@ static void on_aggregate_answer(struct gate *gate, struct now now, const struct 
         abandon(gate, now, call);
         return;
     }
-    if (answer->size == 0) { // no code there: the aggregator is gone, or never was
+    if (answer->size == 0) { // no code there: the aggregator is gone, and the contract perhaps too
+        if (gate->providers[call->provider].way == READS_AGGREGATE) {
+            gate_begin_checks(gate, call->provider);
+        }
         gate_provider_aggregates(gate, call->provider, false);
         again_another_way(gate, call);
         return;

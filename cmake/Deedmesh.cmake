@@ -55,7 +55,7 @@ function(deedmesh_unit_test NAME SOURCE)
     add_executable(test_${NAME} ${SOURCE})
     target_link_libraries(test_${NAME} PRIVATE deedmesh_flags PkgConfig::cmocka ${ARG_LINK})
     add_test(NAME ${NAME} COMMAND test_${NAME})
-    set_tests_properties(${NAME} PROPERTIES TIMEOUT 120 LABELS unit SKIP_RETURN_CODE 77)
+    set_tests_properties(${NAME} PROPERTIES TIMEOUT 300 LABELS unit SKIP_RETURN_CODE 77)
 endfunction()
 
 # deedmesh_tool(NAME SOURCES file... [LINK target...])

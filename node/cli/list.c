@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "chain/eip55.h"
 #include "node/cli/seats.h"
+#include "node/instance/json_forms.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -82,8 +83,8 @@ static json_t *json_of_sight(const struct sight *sight)
     }
     hex_format(span_of(sight->node_key.bytes, sizeof sight->node_key.bytes), node_key);
     wg_key_format(&sight->wg_key, wg_key);
-    return json_pack("{s:s, s:s, s:s, s:I, s:I}", "state", sight_kind_name(sight->kind), "node_key",
-        node_key, "wg_key", wg_key, "sequence", (json_int_t)sight->sequence, "not_after",
+    return json_pack("{s:s, s:s, s:s, s:o, s:I}", "state", sight_kind_name(sight->kind), "node_key",
+        node_key, "wg_key", wg_key, "sequence", json_u64_text(sight->sequence), "not_after",
         (json_int_t)sight->not_after_s);
 }
 
