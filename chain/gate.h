@@ -182,6 +182,9 @@ struct gate_claim {
     // in the delegation; empty = it is not at hand. The gate keeps a copy as long as it can, so it
     // need come only once (gate_signature).
     struct span signature;
+    // A tombstone whose signature the chain has said yes to before: no wallet and no registry is
+    // asked again. What an owner has retired stays so when the wallet has other owners later.
+    bool accepted;
 };
 
 struct verdict {

@@ -192,6 +192,7 @@ struct verdict gate_decide(struct gate *gate, struct now now, const struct gate_
     if (reason == REASON_AUTHORISED) {
         reason = check_seat(gate, seat, &reading, claim);
     }
+    asks = asks && !(claim->accepted && delegation_is_tombstone(delegation));
     if (reason == REASON_AUTHORISED && asks && slot != SIZE_MAX) {
         reason = gate_wallet_judge(gate, now.mono, slot, claim);
     }

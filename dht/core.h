@@ -45,6 +45,7 @@ struct dht_put {
     struct dht_key key;
     uint64_t value_id; // as the sender chose it
     struct span value; // valid during the call
+    bool wanted;       // false; whoever is asked may know better before he asks the policy
 };
 
 struct dht_store_answer {

@@ -330,6 +330,7 @@ static enum policy_verdict classify(
     struct dht_key piece = key_of_piece(put->value);
     if (put->value.size > 0 && dht_key_equal(&piece, &put->key)) {
         ret->entry.kind = POLICY_KIND_PIECE;
+        ret->entry.owned = put->wanted;
         ret->entry.value_id = value_id_of_bytes(put->value);
         ret->entry.expires_at = mono_add(now.mono, POLICY_LIFETIME_MS);
         return POLICY_STORE;
@@ -367,7 +368,7 @@ static void survey_whole(struct survey *survey, struct policy_entry *other)
     }
     survey->unowned_claims += is_claim(other) && !other->owned ? 1 : 0;
     survey->intents += other->kind == POLICY_KIND_INTENT ? 1 : 0;
-    survey->pieces += other->kind == POLICY_KIND_PIECE ? 1 : 0;
+    survey->pieces += other->kind == POLICY_KIND_PIECE && !other->owned ? 1 : 0;
     survey->manifests += other->kind == POLICY_KIND_MANIFEST ? 1 : 0;
 }
 
@@ -510,7 +511,7 @@ static bool share_is_full(
     case POLICY_KIND_INTENT:
         return survey->intents >= capacity / 4;
     case POLICY_KIND_PIECE:
-        return survey->pieces >= capacity / 8;
+        return !entry->owned && survey->pieces >= capacity / 8;
     case POLICY_KIND_MANIFEST:
         return survey->manifests >= capacity / 8;
     case POLICY_KIND_NONE:
@@ -636,7 +637,7 @@ static enum policy_verdict judge_new(
     }
     // Taken for proven first: so that what has no room even then costs no signature.
     bool provable = is_unproven(policy, judged, false);
-    entry->owned = provable;
+    entry->owned = entry->owned || provable;
     struct place place;
     enum policy_verdict verdict = find_place(policy, now.mono, entry, &place);
     if (verdict != POLICY_STORE) {
@@ -681,6 +682,9 @@ static enum policy_verdict judge_identical(struct policy *policy, struct now now
     }
     if (stored->kind == POLICY_KIND_INTENT) {
         judged->entry.expires_at = stored->expires_at;
+    }
+    if (stored->kind == POLICY_KIND_PIECE) {
+        stored->owned = judged->entry.owned;
     }
     stored->expires_at = judged->entry.expires_at;
     return POLICY_KEEP;

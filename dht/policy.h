@@ -6,7 +6,8 @@
 //
 // Capacities: all of the caller (struct policy_storage). What a stranger can and cannot displace:
 // - records and tombstones that the known owner of a token authorised are displaced only by others
-//   of that owner, and take the place of any other kind when the table is full;
+//   of that owner, and take the place of any other kind when the table is full; so do pieces that
+//   this node wants itself, which are as few as the signatures that it keeps;
 // - all else is first come, first served within its share of the table (unknown tokens a half,
 //   intents a quarter, pieces and manifests an eighth each) and its cap per key; a full share
 //   refuses newcomers until something expires, at most 10 minutes later.
@@ -93,7 +94,7 @@ struct policy_entry {
     uint64_t value_id;
     enum policy_kind kind;
     bool used;
-    bool owned;               // proven to be by the known owner of the token
+    bool owned;               // proven to be by the known owner of the token; pieces: wanted here
     uint8_t prefix_length;    // of the source: 24, 56, or 0 = unknown
     uint8_t source[8];        // the source's prefix
     struct node_key author;   // records, intents, manifests
@@ -156,6 +157,7 @@ struct policy_put {
     struct address from; // a stranger's; own values need no policy
     struct dht_key key;
     struct span value;
+    bool wanted; // if it is a piece: of a signature that this node keeps itself
 };
 
 struct policy_decision {

@@ -9,6 +9,7 @@ struct dht_store_answer dht_store_by_policy(void *policy, struct now now, const 
         .from = put->from,
         .key = put->key,
         .value = put->value,
+        .wanted = put->wanted,
     };
     const struct policy_decision decision = policy_on_put(policy, now, &asked);
     if (!policy_verdict_stores(decision.verdict)) {

@@ -123,8 +123,13 @@ struct tombstone {
     uint64_t not_after_s;
     struct mono put_at;
     uint64_t put_op;
-    bool own;    // a user of this node gave it
-    bool proven; // the chain has confirmed it
+    struct mono since;
+    struct mono judge_at; // never, once it is proven
+    bool own;             // a user of this node gave it
+    bool accepted;        // the chain has once said yes to its signature
+    bool proven;          // and since the start, that it is the present owner's
+    uint32_t kept_at;     // its signature among node->stone_bytes
+    uint16_t kept_size;   // 0 = none is kept
     uint16_t size;
     uint8_t value[TOMBSTONE_MAX_SIZE];
 };
@@ -260,6 +265,8 @@ struct node {
     uint16_t member_count;
     struct tombstone *tombstones;
     uint16_t tombstone_count;
+    uint8_t *stone_bytes; // the tombstones' long signatures; NULL if the node deals with no wallets
+    uint32_t stone_bytes_used;
     struct rotation rotation;
     bool wg_key_due; // the device does not have the own key yet
     struct node_local_address local[NODE_LOCAL_ADDRESSES_MAX];
@@ -323,11 +330,30 @@ struct mono rotation_deadline(const struct node *node);
 // tombstones.c
 // True if `value` is a tombstone of `token`, later than the one that counts, and not what waits.
 bool tombstones_is_news(struct node *node, const struct token_id *token, struct span value);
-// Takes a tombstone, from anywhere; `own`: of a user. `ret`: NO with REASON_TOMBSTONE: it counts,
-// the floors are raised; UNKNOWN: kept until the chain has answered; else it is refused.
-// ERR_MALFORMED; ERR_FULL: it counts, but is not kept.
+// How a tombstone has come here.
+struct stone_source {
+    bool own;              // a user gave it
+    bool accepted;         // from the saved state: see struct tombstone
+    struct span signature; // of a DELEGATION_EIP1271_HASHED, checked; empty = not at hand
+};
+
+// Takes a tombstone, from anywhere. `ret`: NO with REASON_TOMBSTONE: it counts, the floors are
+// raised; UNKNOWN: kept until the chain has answered; else it is refused. ERR_MALFORMED; ERR_FULL:
+// it counts, but is not kept. `source`: NULL = a stranger.
 enum status tombstones_take(struct node *node, struct now now, const struct token_id *token,
-    struct span value, bool own, struct verdict *ret);
+    struct span value, const struct stone_source *source, struct verdict *ret);
+enum status tombstones_create(struct node *node);
+void tombstones_destroy(struct node *node);
+// The most that the kept signatures take.
+size_t tombstones_bytes_max(const struct node_config *config);
+// What is kept of the signature; empty if nothing is, or it is in the record.
+struct span tombstones_signature(const struct node *node, const struct tombstone *entry);
+// The kept signature that `delegation` names; empty if there is none.
+struct span tombstones_at_hand(const struct node *node, const struct delegation *delegation);
+// Whether one waits for the signature that `delegation` names.
+bool tombstones_await(const struct node *node, const struct delegation *delegation);
+// Whether `delegation` is that of a tombstone whose signature the chain has said yes to.
+bool tombstones_accepted(const struct node *node, const struct delegation *delegation);
 void tombstones_on_reading(struct node *node, struct now now, const struct token_id *token);
 // Before a claim of `token` is judged: the gate may have forgotten floors that a tombstone had set.
 void tombstones_apply(struct node *node, struct now now, const struct token_id *token);
@@ -385,6 +411,8 @@ bool pieces_on_value(struct node *node, struct now now, uint64_t op, struct span
 bool pieces_on_done(struct node *node, struct now now, uint64_t op);
 void pieces_on_deadline(struct node *node, struct now now);
 struct mono pieces_deadline(const struct node *node);
+// Puts a signature's pieces; nothing if it is empty. There must be room for effects.
+void pieces_put(struct node *node, struct span signature);
 // Puts the own signature's pieces, if it has any. False if there is no room for them now.
 bool pieces_publish(struct node *node);
 

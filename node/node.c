@@ -95,8 +95,6 @@ enum status node_create(
     node->config = *config;
     node->peers = calloc(config->capacity.peers, sizeof *node->peers);
     node->members = calloc(config->capacity.members, sizeof *node->members);
-    bool keeps = config->capacity.tombstones > 0;
-    node->tombstones = keeps ? calloc(config->capacity.tombstones, sizeof *node->tombstones) : NULL;
     rng_seed(&node->rng, config->seed);
     derive_keys(node);
     init_deadlines(node);
@@ -105,9 +103,11 @@ enum status node_create(
     limiter_init(&node->limiter, node->limiter_entries, LIMITER_PREFIXES);
     intent_replay_init(&node->inbox.replay_members, node->inbox.seen_members, REPLAY_MEMBERS);
     intent_replay_init(&node->inbox.replay_strangers, node->inbox.seen_strangers, REPLAY_STRANGERS);
-    bool allocated =
-        node->peers != NULL && node->members != NULL && (!keeps || node->tombstones != NULL);
+    bool allocated = node->peers != NULL && node->members != NULL;
     status = allocated ? create_gate(node) : ERR_FULL;
+    if (status == OK) {
+        status = tombstones_create(node);
+    }
     if (status == OK) {
         status = pieces_create(node);
     }
@@ -134,7 +134,7 @@ void node_destroy(struct node *node)
     pieces_destroy(node);
     free(node->peers);
     free(node->members);
-    free(node->tombstones);
+    tombstones_destroy(node);
     sodium_memzero(node, sizeof *node);
     free(node);
 }
@@ -709,7 +709,9 @@ struct verdict node_check_record(struct node *node, struct now now, const struct
 enum status node_check_signature(
     struct node *node, struct now now, const struct delegation *delegation)
 {
-    return gate_check_signature(node->gate, delegation, now);
+    return tombstones_accepted(node, delegation)
+               ? OK
+               : gate_check_signature(node->gate, delegation, now);
 }
 
 enum status node_set_delegation(

@@ -249,12 +249,18 @@ void node_keep_wg(struct node *node);
 
 // The owner's tombstone of `token`, given by a user: kept, told and put until its delegation ends.
 // `ret`: NO with REASON_TOMBSTONE: it counts; UNKNOWN: it will, if the chain says so; else the
-// reason why it is refused. ERR_MALFORMED: no tombstone of this token; ERR_FULL: no room for
-// another one of users'.
+// reason why it is refused. `signature`: of a DELEGATION_EIP1271_HASHED, else empty; it is put
+// beside the tombstone. ERR_MALFORMED: no tombstone of this token, or the signature is not the one
+// it names; ERR_FULL: no room for another one of users'.
 enum status node_retire(struct node *node, struct now now, const struct token_id *token,
-    struct span value, struct verdict *ret);
+    struct span value, struct span signature, struct verdict *ret);
 
-// A tombstone of `token` that a stranger has put here and the storage policy has taken.
+// Whether `value` is a piece of a tombstone's signature that this node keeps: then it stores it for
+// strangers, too, however many other pieces they bring.
+bool node_wants_piece(const struct node *node, struct span value);
+
+// A tombstone of `token` that a stranger has put here and the storage policy has taken. Heard is
+// one that says it is by the owner that is known: nothing is read on a stranger's word.
 void node_on_stored_tombstone(
     struct node *node, struct now now, const struct token_id *token, struct span value);
 

@@ -543,7 +543,7 @@ void peer_on_record(struct node *node, struct now now, struct peer *peer, struct
     }
     if (record_is_tombstone(&found.record)) {
         struct verdict ignored; // the seat's claim is judged by what it retires
-        (void)!tombstones_take(node, now, &found.record.token, value, false, &ignored);
+        (void)!tombstones_take(node, now, &found.record.token, value, NULL, &ignored);
         return;
     }
     keep_value(&found, value);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Contract wallets' signatures that are too long for a record: fetched once, piece by piece, and
-// handed to the gate with the claim. Only a claim by the present owner of its token gets so far.
+// handed to the gate with the claim. Only a claim by the present owner of its token gets so far; a
+// tombstone is such a claim.
 //
 // What is not found is tried again with a growing pause.
 #include "node/inner.h"
@@ -107,6 +108,9 @@ static bool is_awaited(struct node *node, const struct piece_wish *wish)
     struct delegation waiting;
     struct hash256 root;
     memcpy(root.bytes, wish->delegation.signature, sizeof root.bytes);
+    if (tombstones_await(node, &wish->delegation)) {
+        return true;
+    }
     if (peer == NULL) {
         return false;
     }
@@ -255,13 +259,15 @@ static struct span at_hand(const struct node *node, const struct delegation *del
             return piece_join_content(&fetch->join);
         }
     }
-    return span_of(NULL, 0);
+    return tombstones_at_hand(node, delegation);
 }
 
 struct verdict pieces_decide(struct node *node, struct now now, const struct gate_claim *claim)
 {
     struct gate_claim whole = *claim;
-    whole.signature = at_hand(node, claim->delegation);
+    if (whole.signature.size == 0) {
+        whole.signature = at_hand(node, claim->delegation);
+    }
     struct verdict verdict = gate_decide(node->gate, now, &whole);
     if (verdict.reason == REASON_SIGNATURE_AWAY) {
         want(node, now, claim->delegation);
@@ -274,6 +280,7 @@ static void on_complete(struct node *node, struct now now, struct piece_fetch *f
     cancel(node, fetch);
     node->pieces->wishes[fetch->wish].used = false;
     node_save_soon(node, now.mono);
+    tombstones_on_reading(node, now, &fetch->token);
     if (token_id_equal(&fetch->token, &node->config.token)) {
         return; // somebody's claim to the own seat: the next read-back judges it
     }
@@ -360,18 +367,14 @@ struct mono pieces_deadline(const struct node *node)
     return next;
 }
 
-// --- the own ---
+// --- what is put ---
 
-bool pieces_publish(struct node *node)
+void pieces_put(struct node *node, struct span signature)
 {
-    struct pieces pieces;
-    if (node->config.signature.size == 0) {
-        return true;
+    struct pieces pieces = {.count = 0};
+    if (signature.size > 0) {
+        pieces_cut(signature, &pieces);
     }
-    if (!effects_has_room(&node->effects)) {
-        return false;
-    }
-    pieces_cut(node->config.signature, &pieces);
     for (size_t i = 0; i < pieces.count; i++) {
         struct node_effect effect = {.kind = EFFECT_DHT_PUT,
             .op = node_op(node),
@@ -380,5 +383,13 @@ bool pieces_publish(struct node *node)
             .bytes = pieces.list[i]};
         effects_push(&node->effects, &effect);
     }
+}
+
+bool pieces_publish(struct node *node)
+{
+    if (node->config.signature.size > 0 && !effects_has_room(&node->effects)) {
+        return false;
+    }
+    pieces_put(node, node->config.signature);
     return true;
 }

@@ -4,22 +4,27 @@
 // records with the endpoints that last worked, so that a restart dials at once. Whoever stores the
 // bytes guards them against damage; they are read as strictly as anything from outside.
 //
-//    u8 version = 2 | network id 32 B | token 32 B | u64 sequence
+//    u8 version = 3 | network id 32 B | token 32 B | u64 sequence
 //    u32 size | gate state
 //    u16 count | count x (token 32 B | u16 size | record | u8 family | ip 16 B | u16 port
 //                         | u16 size | signature that the record names by its hash)
-//    u16 count | count x (u8 1 if a user gave it | token 32 B | u16 size | tombstone)
+//    u16 count | count x (u8 bit 0: a user gave it, bit 1: its signature was accepted | token 32 B
+//                         | u16 size | tombstone | u16 size | signature that it names by its hash)
 //
-// Version 1 ends before the tombstones, and has no signatures.
+// Version 2 has no bit 1, and no signatures of tombstones. Version 1 ends before the tombstones,
+// and has no signatures at all.
 #include "node/inner.h"
 
 #include <string.h>
 
 enum {
-    SAVED_VERSION = 2,
+    SAVED_VERSION = 3,
+    SAVED_VERSION_TOMBSTONES = 2, // the first with them
     SAVED_VERSION_OLDEST = 1,
+    SAVED_STONE_OWN = 1,
+    SAVED_STONE_ACCEPTED = 2,
     SAVED_HEAD_SIZE = 1 + 32 + 32 + 8 + 4 + 2 + 2,
-    SAVED_TOMBSTONE_SIZE = 1 + 32 + 2 + TOMBSTONE_MAX_SIZE,
+    SAVED_TOMBSTONE_SIZE = 1 + 32 + 2 + TOMBSTONE_MAX_SIZE + 2,
     SAVED_PEER_SIZE = 32 + 2 + RECORD_MAX_SIZE + 1 + 16 + 2 + 2,
 };
 
@@ -28,7 +33,7 @@ size_t node_state_size_max(const struct node *node)
     return SAVED_HEAD_SIZE + gate_state_size_max(node->gate) +
            (size_t)node->config.capacity.peers * SAVED_PEER_SIZE +
            (size_t)node->config.capacity.tombstones * SAVED_TOMBSTONE_SIZE +
-           gate_signatures_size_max(node->gate);
+           gate_signatures_size_max(node->gate) + tombstones_bytes_max(&node->config);
 }
 
 // What is believed of the peer, or what waits to be judged: a crash soon after a start must not
@@ -88,10 +93,14 @@ static void write_tombstones(const struct node *node, struct writer *writer)
     write_u16(writer, node->tombstone_count);
     for (size_t i = 0; i < node->tombstone_count; i++) {
         const struct tombstone *entry = &node->tombstones[i];
-        write_u8(writer, entry->own ? 1 : 0);
+        struct span signature = tombstones_signature(node, entry);
+        write_u8(writer, (uint8_t)((entry->own ? SAVED_STONE_OWN : 0) |
+                                   (entry->accepted ? SAVED_STONE_ACCEPTED : 0)));
         write_bytes(writer, entry->token.bytes, sizeof entry->token.bytes);
         write_u16(writer, entry->size);
         write_span(writer, span_of(entry->value, entry->size));
+        write_u16(writer, (uint16_t)signature.size);
+        write_span(writer, signature);
     }
 }
 
@@ -138,7 +147,8 @@ static void read_peer(struct node *node, struct now now, uint8_t version, struct
     uint16_t size = read_u16(reader);
     struct span value = read_span(reader, size);
     struct address endpoint = read_endpoint(reader);
-    struct span signature = read_span(reader, version < SAVED_VERSION ? 0 : read_u16(reader));
+    struct span signature =
+        read_span(reader, version < SAVED_VERSION_TOMBSTONES ? 0 : read_u16(reader));
     if (reader->failure != OK || token_id_equal(&token, &node->config.token)) {
         return;
     }
@@ -159,21 +169,27 @@ static void read_peer(struct node *node, struct now now, uint8_t version, struct
     }
 }
 
-// Like one that has just come in: it waits for the chain's word.
-static void read_tombstones(struct node *node, struct now now, struct reader *reader)
+// Like one that has just come in: it waits for the chain's word, be it only about the owner.
+static void read_tombstones(
+    struct node *node, struct now now, uint8_t version, struct reader *reader)
 {
+    const uint8_t known =
+        version < SAVED_VERSION ? SAVED_STONE_OWN : SAVED_STONE_OWN | SAVED_STONE_ACCEPTED;
     uint16_t count = read_u16(reader);
     for (uint16_t i = 0; i < count && reader->failure == OK; i++) {
         struct token_id token;
         struct verdict ignored;
-        uint8_t own = read_u8(reader);
+        uint8_t flags = read_u8(reader);
         read_bytes(reader, token.bytes, sizeof token.bytes);
         uint16_t size = read_u16(reader);
         struct span value = read_span(reader, size);
-        if (own > 1) {
+        struct stone_source source = {.own = (flags & SAVED_STONE_OWN) != 0,
+            .accepted = (flags & SAVED_STONE_ACCEPTED) != 0,
+            .signature = read_span(reader, version < SAVED_VERSION ? 0 : read_u16(reader))};
+        if ((flags & ~known) != 0) {
             reader_fail(reader, ERR_NOT_CANONICAL);
         } else if (reader->failure == OK && node->config.capacity.tombstones > 0) {
-            (void)!tombstones_take(node, now, &token, value, own == 1, &ignored);
+            (void)!tombstones_take(node, now, &token, value, &source, &ignored);
         }
     }
 }
@@ -207,8 +223,8 @@ enum status saved_import(struct node *node, struct now now, struct span state)
     for (uint16_t i = 0; i < count && reader.failure == OK; i++) {
         read_peer(node, now, version, &reader);
     }
-    if (version == SAVED_VERSION && reader.failure == OK) {
-        read_tombstones(node, now, &reader);
+    if (version >= SAVED_VERSION_TOMBSTONES && reader.failure == OK) {
+        read_tombstones(node, now, version, &reader);
     }
     return reader_finish(&reader);
 }

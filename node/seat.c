@@ -238,7 +238,7 @@ void seat_on_value(struct node *node, struct now now, struct span value)
     }
     if (record_is_tombstone(&seen)) {
         struct verdict ignored; // what it means for this node, it finds out by itself
-        (void)!tombstones_take(node, now, &seen.token, value, false, &ignored);
+        (void)!tombstones_take(node, now, &seen.token, value, NULL, &ignored);
         return;
     }
     bool own_key = node_key_equal(&seen.node_key, &node->own_key);

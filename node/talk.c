@@ -69,7 +69,7 @@ static void on_retired(
     struct verdict ignored;
     if (tombstones_is_news(node, &message->token, message->record) &&
         budget_take(&peer->hints, &hint_rate, now.mono, 1)) {
-        (void)!tombstones_take(node, now, &message->token, message->record, false, &ignored);
+        (void)!tombstones_take(node, now, &message->token, message->record, NULL, &ignored);
     }
 }
 

@@ -2,11 +2,13 @@
 //
 // `deedmesh retire`: the owner's tombstone for whatever node key sits in a token's seat: a
 // delegation of node key zero, signed like any other. It goes to the daemon of this machine, which
-// tells the others and keeps it in the DHT; without one, into the DHT directly.
+// tells the others and keeps it in the DHT; without one, into the DHT directly. A contract wallet's
+// long signature goes with it, in pieces.
 #include "node/cli/authorize.h"
 
 #include "base/text.h"
 #include "chain/eip55.h"
+#include "dht/piece.h"
 #include "node/cli/client.h"
 #include "node/cli/dht_client.h"
 #include "node/cli/network.h"
@@ -77,11 +79,14 @@ static int ask_daemon(struct cli *cli, struct client *client,
 {
     char token[TOKEN_TEXT_SIZE];
     char hex[2 * RECORD_MAX_SIZE + 1];
+    char signature[2 * PIECE_CONTENT_MAX + 1];
     token_id_format(&authorization->token, token);
     hex_format(span_of(value->bytes, value->size), hex);
+    hex_format(state_delegation_signature(&authorization->result), signature);
     for (int i = 0;; i++) {
         json_t *answer = NULL;
-        client_send(client, "retire", json_pack("{s:s, s:s}", "token", token, "tombstone", hex));
+        client_send(client, "retire",
+            json_pack("{s:s, s:s, s:s}", "token", token, "tombstone", hex, "signature", signature));
         enum answer_kind kind = client_next(client, DAEMON_MS, &answer);
         if (kind != ANSWER_RESULT) {
             return client_complain(cli, kind, answer);
@@ -108,6 +113,21 @@ static int ask_daemon(struct cli *cli, struct client *client,
     }
 }
 
+static enum status put_pieces(struct dht_client *client, struct span signature)
+{
+    struct pieces pieces = {.count = 0};
+    enum status status = OK;
+    if (signature.size > 0) {
+        pieces_cut(signature, &pieces);
+    }
+    for (size_t i = 0; i < pieces.count && status == OK; i++) {
+        struct dht_key key = key_of_piece(pieces.list[i]);
+        uint64_t id = value_id_of_bytes(pieces.list[i]);
+        status = dht_client_put_wait(client, &key, id, pieces.list[i], PUT_MS);
+    }
+    return status;
+}
+
 static int put(struct cli *cli, const struct state *state,
     const struct authorization *authorization, const struct tombstone_value *value)
 {
@@ -121,7 +141,10 @@ static int put(struct cli *cli, const struct state *state,
     const struct delegation *delegation = &authorization->result.delegation;
     struct span bytes = span_of(value->bytes, value->size);
     struct dht_key key = key_of_record(dht_client_keys(client), &authorization->token);
-    enum status status = dht_client_put_wait(client, &key, value_id_of_bytes(bytes), bytes, PUT_MS);
+    enum status status = put_pieces(client, state_delegation_signature(&authorization->result));
+    if (status == OK) {
+        status = dht_client_put_wait(client, &key, value_id_of_bytes(bytes), bytes, PUT_MS);
+    }
     // Those next to the key acknowledge what they refuse, too: what lies there tells.
     if (status == OK) {
         status = dht_client_record(
@@ -180,13 +203,6 @@ int verb_retire(struct cli *cli)
     result = chosen_network(cli, state, &authorization.manifest);
     if (result == DONE) {
         result = authorize_sign(cli, state, &authorization);
-    }
-    if (result == DONE && authorization.result.delegation.kind == DELEGATION_EIP1271_HASHED) {
-        // Nobody would keep its pieces alive, as a node does beside its record.
-        result = complain(cli, FAILED, "too_long",
-            "a tombstone takes a contract wallet's signature of at most %d bytes; let the wallet "
-            "move the token to another of its owner's addresses instead: that ends the seat, too",
-            DELEGATION_SIGNATURE_MAX);
     }
     if (result == DONE && !cli->arguments.print) {
         result = publish(cli, state, &authorization);

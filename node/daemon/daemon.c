@@ -47,12 +47,14 @@ static enum status check_delegation(void *context, const struct delegation *dele
 static struct dht_store_answer store_value(void *context, struct now now, const struct dht_put *put)
 {
     struct daemon *daemon = context;
-    struct dht_store_answer answer = dht_store_by_policy(&daemon->policy, now, put);
+    struct dht_put asked = *put;
+    asked.wanted = daemon->node != NULL && node_wants_piece(daemon->node, put->value);
+    struct dht_store_answer answer = dht_store_by_policy(&daemon->policy, now, &asked);
     const struct policy_entry *entry = NULL;
     if (answer.verdict == DHT_STORE_ACCEPT) {
         entry = policy_find(&daemon->policy, now.mono, &put->key, answer.value_id);
     }
-    if (entry != NULL && entry->kind == POLICY_KIND_TOMBSTONE && entry->owned &&
+    if (entry != NULL && entry->kind == POLICY_KIND_TOMBSTONE &&
         daemon->stone_count < DAEMON_STONES_HEARD && put->value.size <= DHT_VALUE_MAX_SIZE) {
         struct daemon_stone *stone = &daemon->stones[daemon->stone_count++];
         stone->token = entry->token;

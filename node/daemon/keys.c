@@ -140,22 +140,31 @@ void keys_retire(struct daemon *daemon, const json_t *args, struct control_reque
 {
     struct token_id token;
     uint8_t bytes[DHT_VALUE_MAX_SIZE];
+    uint8_t signature[PIECE_CONTENT_MAX];
     const char *text = json_string_value(json_object_get(args, "tombstone"));
+    const char *signed_text = json_string_value(json_object_get(args, "signature"));
     size_t size = text == NULL ? 0 : strlen(text) / 2;
+    size_t signed_size = signed_text == NULL ? 0 : strlen(signed_text) / 2;
     if (!serve_need_node(daemon, request) ||
         !serve_get_token(daemon, args, "token", request, &token)) {
         return;
     }
     struct verdict verdict = {.kind = VERDICT_UNKNOWN, .reason = REASON_NOT_READ, .token = token};
     enum status status = ERR_MALFORMED;
-    if (size > 0 && size <= sizeof bytes && hex_parse(span_of_text(text), bytes, size) == OK) {
-        status = node_retire(daemon->node, daemon->now, &token, span_of(bytes, size), &verdict);
+    bool is_signed =
+        signed_size <= sizeof signature &&
+        (signed_size == 0 || hex_parse(span_of_text(signed_text), signature, signed_size) == OK);
+    if (is_signed && size > 0 && size <= sizeof bytes &&
+        hex_parse(span_of_text(text), bytes, size) == OK) {
+        status = node_retire(daemon->node, daemon->now, &token, span_of(bytes, size),
+            span_of(signature, signed_size), &verdict);
     }
     if (status != OK) {
         control_reply_error(daemon->control, request, status == ERR_FULL ? "busy" : "bad_request",
             "\"tombstone\": %s",
             status == ERR_FULL ? "this node keeps as many as it may"
-                               : "it must be one of this token, in hex");
+                               : "it must be one of this token, in hex, with the \"signature\" "
+                                 "that it names by its hash, if any");
         return;
     }
     char why[GATE_VERDICT_TEXT_SIZE];

@@ -503,6 +503,44 @@ static void pieces_lie_under_their_hash(void **)
     assert_int_equal(put(&bench, &piece), POLICY_MALFORMED);
 }
 
+static enum policy_verdict put_wanted(struct bench *bench, const struct value *piece)
+{
+    struct policy_put put = {.from = address_of_ipv4(198, 18, 1, 1, 4000),
+        .key = piece->key,
+        .value = span_of(piece->bytes, piece->size),
+        .wanted = true};
+    return policy_on_put(&bench->policy, bench->now, &put).verdict;
+}
+
+// Pieces of the signatures that this node keeps itself have room, whatever strangers bring.
+static void wanted_pieces_have_room(void **)
+{
+    struct bench bench;
+    start(&bench);
+    struct value early = piece_of("wanted later");
+    assert_int_equal(put(&bench, &early), POLICY_STORE);
+    for (size_t i = 1; i < ENTRIES / 8; i++) {
+        char text[16] = {'p', (char)('0' + i / 10), (char)('0' + i % 10)};
+        struct value value = piece_of(text);
+        assert_int_equal(put_from(&bench, &value, i).verdict, POLICY_STORE);
+    }
+    struct value wanted = piece_of("part of a signature");
+    assert_int_equal(put(&bench, &wanted), POLICY_FULL);
+    assert_int_equal(put_wanted(&bench, &wanted), POLICY_STORE);
+    // One that lies here already leaves the strangers' share.
+    struct value other = piece_of("a stranger's");
+    assert_int_equal(put(&bench, &other), POLICY_FULL);
+    assert_int_equal(put_wanted(&bench, &early), POLICY_KEEP);
+    assert_int_equal(put(&bench, &other), POLICY_STORE);
+    // And nothing else is wanted.
+    struct value member = sample(1);
+    struct fixture_node node = fixture_node(1);
+    assert_int_equal(put_wanted(&bench, &member), POLICY_STORE);
+    assert_false(
+        policy_find(&bench.policy, bench.now.mono, &member.key, value_id_of_record(&node.key))
+            ->owned);
+}
+
 static struct value manifest_by(size_t seed, uint32_t version)
 {
     struct fixture_node authority = fixture_node((uint8_t)seed);
@@ -718,6 +756,7 @@ int main(void)
         cmocka_unit_test(an_inbox_has_sixteen_places),
         cmocka_unit_test(a_prefix_has_two_places_in_an_inbox),
         cmocka_unit_test(pieces_lie_under_their_hash),
+        cmocka_unit_test(wanted_pieces_have_room),
         cmocka_unit_test(the_highest_manifest_stays),
         cmocka_unit_test(everything_else_is_refused),
         cmocka_unit_test(a_sealed_network_stores_its_own_only),

@@ -244,7 +244,7 @@ static struct verdict retire(size_t by, const struct stone *stone)
 {
     struct verdict verdict = {.kind = VERDICT_YES};
     assert_int_equal(node_retire(world->nodes[by].node, world_now(world, by), &stone->token,
-                         span_of(stone->bytes, stone->size), &verdict),
+                         span_of(stone->bytes, stone->size), span_of(NULL, 0), &verdict),
         OK);
     world_drain(world, by);
     return verdict;
@@ -351,7 +351,7 @@ static void a_stranger_retires_nobody(void **)
     assert_int_equal(world_status(world, c).tombstones, 0);
     struct verdict ignored;
     assert_int_equal(node_retire(world->nodes[a].node, world_now(world, a), &stone.token,
-                         span_of(stone.bytes, 10), &ignored),
+                         span_of(stone.bytes, 10), span_of(NULL, 0), &ignored),
         ERR_MALFORMED);
 }
 
@@ -365,9 +365,10 @@ static void a_stranger_displaces_no_tombstone(void **)
     world->nodes[a].chain = FAULT_SILENT;
     world_run(world, MINUTE);
     struct stone forged = make_stone(b, STRANGER);
-    node_on_stored_tombstone(world->nodes[a].node, world_now(world, a), &forged.token,
-        span_of(forged.bytes, forged.size));
-    world_drain(world, a);
+    struct dht_key key = world_record_key(world, 2);
+    struct span value = span_of(forged.bytes, forged.size);
+    world_dht_store(world, &key, value_id_of_bytes(value), value);
+    world_run(world, 1000); // by the listen
     assert_int_equal(world_status(world, a).tombstones, 2);
     world->nodes[a].chain = FAULT_NONE;
     world_run(world, MINUTE);

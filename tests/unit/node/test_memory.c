@@ -10,7 +10,8 @@ enum {
     // provider takes besides: its traffic by the hour, its way of being read, blocks to pin to.
     NODE_BYTES_MAX = 144 * 1024,
     WALLETS = 4,
-    WALLETS_BYTES_MAX = 28 * 1024, // of those who deal with some: signatures of up to 4 KiB
+    WALLETS_BYTES_MAX = 36 * 1024, // of those who deal with some: signatures of up to 4 KiB,
+                                   // 9 KiB of them to put beside tombstones
 };
 
 static bool counting;
