@@ -103,6 +103,24 @@ static void a_kind_that_this_node_cannot_judge(void **)
     assert_verdict(&delegation, VERDICT_UNKNOWN, REASON_KIND);
 }
 
+// Owners are looked up by token, never the other way round.
+static void two_tokens_of_one_owner_are_two_seats(void **)
+{
+    model_set_owner(&model, 8, model_address(ALICE));
+    watch(7);
+    watch(8);
+    struct delegation seven = model_delegation(&model, 7, ALICE, NODE);
+    struct delegation eight = model_delegation(&model, 8, ALICE, OTHER_NODE);
+    assert_verdict(&seven, VERDICT_YES, REASON_AUTHORISED);
+    assert_verdict(&eight, VERDICT_YES, REASON_AUTHORISED);
+    struct delegation moved = seven; // what she signed for the one seat says nothing of the other
+    moved.token = eight.token;
+    assert_verdict(&moved, VERDICT_NO, REASON_SIGNATURE);
+    transfer(7, BOB);
+    assert_verdict(&seven, VERDICT_NO, REASON_OTHER_OWNER);
+    assert_verdict(&eight, VERDICT_YES, REASON_AUTHORISED);
+}
+
 static void a_token_that_nobody_owns(void **)
 {
     struct token_id nine = token_id_of_u64(9);
@@ -447,6 +465,7 @@ int main(void)
         GATE_TEST(anybody_elses_does_not),
         GATE_TEST(a_forged_delegation_is_refused_without_the_chain),
         GATE_TEST(a_kind_that_this_node_cannot_judge),
+        GATE_TEST(two_tokens_of_one_owner_are_two_seats),
         GATE_TEST(a_token_that_nobody_owns),
         GATE_TEST(a_transfer_ends_it_within_the_poll),
         GATE_TEST(every_provider_is_asked_within_the_poll),
